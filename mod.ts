@@ -1,0 +1,97 @@
+/**
+ * Weir: a WebSocket server made of Web Streams, for Deno, Bun and Node.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@weir/ws";
+ *
+ * serve({ port: 0 }, async (socket) => {
+ *   for await (const message of socket.readable) {
+ *     await socket.send(message); // waits while the client is slow
+ *   }
+ * });
+ * ```
+ *
+ * @module
+ */
+export { accept, type AcceptOptions } from "./src/accept.ts";
+export { type CloseBody, CloseCode } from "./src/close.ts";
+export {
+  FrameDecoder,
+  type FrameDecoderOptions,
+  FrameDecoderStream,
+} from "./src/codec/frame_decoder.ts";
+export {
+  FrameEncoder,
+  type FrameEncoderOptions,
+  FrameEncoderStream,
+} from "./src/codec/frame_encoder.ts";
+export type {
+  CloseMessage,
+  ControlMessage,
+  Message,
+  MessageFragment,
+  PingPongMessage,
+} from "./src/codec/message.ts";
+export {
+  type DecodedMessage,
+  MessageDecoder,
+  type MessageDecoderOptions,
+  MessageDecoderStream,
+} from "./src/codec/message_decoder.ts";
+export {
+  type EncodableMessage,
+  MessageEncoder,
+  MessageEncoderStream,
+  type MessageSource,
+} from "./src/codec/message_encoder.ts";
+export { fuse, type Stage, type StageController } from "./src/codec/stage.ts";
+export {
+  type CloseOptions,
+  WebSocketConnection,
+} from "./src/connection/connection.ts";
+export type {
+  ConnectionHandler,
+  ConnectionHooks,
+  Handler,
+} from "./src/connection/handler.ts";
+export { IncomingMessage } from "./src/connection/incoming_message.ts";
+export type {
+  ConnectionOptions,
+  KeepAliveOptions,
+} from "./src/connection/options.ts";
+export type { Sendable, SendOptions } from "./src/connection/outbound.ts";
+export type { CloseInfo, CloseResult } from "./src/connection/session.ts";
+export type { StreamChunk } from "./src/connection/stream_message.ts";
+export type {
+  NetworkAddress,
+  UnixAddress,
+} from "./src/connection/transport.ts";
+export {
+  ProtocolError,
+  type WebSocketCloseInfo,
+  WebSocketError,
+} from "./src/error.ts";
+export type { FetchHandler } from "./src/fetch.ts";
+export {
+  type Frame,
+  Opcode,
+  type OutgoingFrame,
+  type Role,
+} from "./src/frame.ts";
+export type { OriginPolicy } from "./src/handshake/origin.ts";
+export type { ListenOptions, ServerAddress } from "./src/listener.ts";
+export {
+  serve,
+  type ServeOptions,
+  type Server,
+  type ShutdownOptions,
+} from "./src/serve.ts";
+export type { ByteDuplex } from "./src/transport/duplex.ts";
+export {
+  createUpgradeHandler,
+  type UpgradeAnswer,
+  type UpgradeHook,
+  type UpgradeListener,
+  type UpgradeOptions,
+} from "./src/upgrade.ts";

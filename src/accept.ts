@@ -1,0 +1,103 @@
+/**
+ * A connection over any duplex of bytes.
+ *
+ * @module
+ */
+import { WebSocketConnection } from "./connection/connection.ts";
+import {
+  checkHandler,
+  type Handler,
+  HandlerRunner,
+} from "./connection/handler.ts";
+import {
+  type ConnectionOptions,
+  resolveConnectionOptions,
+} from "./connection/options.ts";
+import { Session } from "./connection/session.ts";
+import type { NetworkAddress } from "./connection/transport.ts";
+import type { Role } from "./frame.ts";
+import { type ByteDuplex, DuplexTransport } from "./transport/duplex.ts";
+
+/** What {@linkcode accept} has to be told, as it saw no handshake. */
+export interface AcceptOptions<Data = unknown> extends ConnectionOptions {
+  /** The request of the handshake. */
+  request: Request;
+  /** The subprotocol that was agreed. Default `""`. */
+  protocol?: string;
+  /** Which end this is. Default `"server"`. */
+  role?: Role;
+  /** What {@linkcode WebSocketConnection.data} shall be. Default `undefined`. */
+  data?: Data;
+  /** The peer's address. Default `null`. */
+  remoteAddress?: NetworkAddress;
+  /** Bytes that were read from the duplex already, behind the handshake. Default none. */
+  head?: Uint8Array<ArrayBuffer>;
+  /** Is told what the handler failed with. By default it is written to the console. */
+  onError?: (error: unknown, socket: WebSocketConnection) => void;
+}
+
+/**
+ * Makes a connection over any `{ readable, writable }` of bytes whose opening
+ * handshake is already done: a `Deno.Conn`, an HTTP/2 or WebTransport stream, a
+ * pair of `TransformStream`s in a test.
+ *
+ * @param duplex The streams; the connection locks them, and unmasks in the
+ * chunks that it reads.
+ * @param options The request of the handshake, and what the connection is like.
+ * @param handler Is called with the connection, as with `serve()`. Default none.
+ * @returns The connection, open.
+ * @throws {TypeError | RangeError} For options or a handler that can't be right.
+ *
+ * @example
+ * ```ts
+ * import { accept } from "@weir/ws";
+ *
+ * const up = new TransformStream<Uint8Array, Uint8Array>();
+ * const down = new TransformStream<Uint8Array, Uint8Array>();
+ * const request = new Request("http://localhost/");
+ * const server = accept(
+ *   { readable: up.readable, writable: down.writable },
+ *   { request },
+ * );
+ * const client = accept(
+ *   { readable: down.readable, writable: up.writable },
+ *   { request, role: "client" },
+ * );
+ * client.send("hello");
+ * for await (const message of server.readable) {
+ *   console.log(message); // hello
+ *   break; // closes
+ * }
+ * await client.closed;
+ * ```
+ */
+export function accept<Data = unknown>(
+  duplex: ByteDuplex,
+  options: AcceptOptions<Data>,
+  handler: Handler<Data> = () => {},
+): WebSocketConnection<Data> {
+  checkHandler(handler);
+  const { request, remoteAddress = null } = options;
+  const session = new Session(
+    new DuplexTransport(duplex, remoteAddress),
+    options.role ?? "server",
+    resolveConnectionOptions(options),
+  );
+  const connection = new WebSocketConnection<Data>(session, {
+    protocol: options.protocol ?? "",
+    extensions: "",
+    url: request.url.replace(/^http/, "ws"),
+    remoteAddress,
+    data: options.data as Data,
+    request: () => request,
+  });
+  const runner = new HandlerRunner(
+    connection as WebSocketConnection,
+    session,
+    handler as Handler,
+    options.onError ?? ((error) => console.error(error)),
+    () => {},
+  );
+  runner.start(options.head ?? new Uint8Array(0));
+  return connection;
+}

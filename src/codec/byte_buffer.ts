@@ -1,0 +1,59 @@
+/**
+ * One growing buffer for the bytes of a message.
+ *
+ * @module
+ */
+
+const none = new Uint8Array(0);
+
+/**
+ * Bytes that are appended part by part. It grows by doubling and never ahead of
+ * what has arrived by more than that, so that a length that is only announced
+ * costs nothing, and a million empty parts cost nothing either.
+ */
+export class ByteBuffer {
+  #bytes: Uint8Array<ArrayBuffer> = none;
+  #length = 0;
+
+  /** How many bytes there are. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /**
+   * Appends a part.
+   *
+   * @param part The bytes; they are copied.
+   * @param remaining How many more are known to follow. Default 0.
+   */
+  append(part: Uint8Array, remaining = 0): void {
+    const needed = this.#length + part.length;
+    if (needed > this.#bytes.length) {
+      const capacity = Math.max(
+        needed,
+        Math.min(needed + remaining, this.#bytes.length * 2),
+        part.length === 0 ? 0 : Math.min(needed + remaining, 1024),
+        // A message of unknown length has room to grow.
+        remaining === 0 ? this.#bytes.length * 2 : 0,
+      );
+      const grown = new Uint8Array(capacity);
+      grown.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = grown;
+    }
+    this.#bytes.set(part, this.#length);
+    this.#length = needed;
+  }
+
+  /**
+   * Takes the bytes out; the buffer is empty afterwards. They are cut from a
+   * larger buffer only where little of it is wasted.
+   */
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = this.#length * 2 > this.#bytes.length
+      ? this.#bytes.subarray(0, this.#length)
+      : this.#bytes.slice(0, this.#length);
+    this.#bytes = none;
+    this.#length = 0;
+    return bytes;
+  }
+}

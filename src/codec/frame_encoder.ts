@@ -1,0 +1,257 @@
+/**
+ * Frames to bytes: RFC 6455 section 5.2.
+ *
+ * @module
+ */
+import type { OutgoingFrame, Role } from "../frame.ts";
+import { applyMask, randomMaskingKey } from "../mask.ts";
+import type { Stage, StageController } from "./stage.ts";
+import { encodeUtf8, writeUtf8 } from "./utf8.ts";
+
+/** Options of {@linkcode FrameEncoder} and {@linkcode FrameEncoderStream}. */
+export interface FrameEncoderOptions {
+  /**
+   * Which end encodes. A client masks every frame with a key of its own from
+   * `crypto.getRandomValues()`. Default `"server"`.
+   */
+  role?: Role;
+  /**
+   * From how many bytes on a payload that needs no masking is put out as it is,
+   * without a copy. Smaller ones are copied, so that frames appended one after
+   * the other come out as one chunk. Default 65,536.
+   */
+  copyBelow?: number;
+}
+
+const slabLength = 64 * 1024;
+/** A string of at most this many UTF-16 units is written straight into a slab. */
+const shortText = 4096;
+const maxHeaderLength = 14;
+
+/**
+ * The memory that small frames are written into, shared by all encoders: each
+ * takes what it needs behind what was taken before, and nothing is written
+ * twice, so a chunk that was handed out stays as it is.
+ */
+let slab = new Uint8Array(slabLength);
+let slabUsed = 0;
+
+const none = new Uint8Array(0);
+
+/**
+ * The stage frames → bytes, a WHATWG `Transformer`. {@linkcode FrameEncoderStream}
+ * is the same as a `TransformStream`.
+ *
+ * A fused pipeline appends frames as they come and takes all their bytes at
+ * once, so that what belongs together goes out in one write.
+ */
+export class FrameEncoder
+  implements Stage<OutgoingFrame, Uint8Array<ArrayBuffer>> {
+  readonly #masked: boolean;
+  readonly #copyBelow: number;
+  #pieces: Uint8Array<ArrayBuffer>[] = [];
+  #length = 0;
+  // The piece that is still growing, in a slab.
+  #open = none;
+  #openStart = 0;
+  #openEnd = 0;
+
+  /**
+   * Makes an encoder.
+   *
+   * @param options Which end it is.
+   */
+  constructor(options: FrameEncoderOptions = {}) {
+    this.#masked = options.role === "client";
+    this.#copyBelow = options.copyBelow ?? slabLength;
+  }
+
+  /** How many bytes were appended and not taken yet. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Encodes a frame and passes its bytes on. */
+  transform(
+    frame: OutgoingFrame,
+    controller: StageController<Uint8Array<ArrayBuffer>>,
+  ): void {
+    this.append(frame);
+    for (const bytes of this.take()) {
+      // A chunk that leaves the library must not share its buffer with others.
+      const whole = bytes.length === bytes.buffer.byteLength;
+      controller.enqueue(whole ? bytes : bytes.slice());
+    }
+  }
+
+  /** Encodes a frame behind those that were not taken yet. */
+  append(frame: OutgoingFrame): void {
+    const { payload } = frame;
+    if (typeof payload !== "string") {
+      this.#appendBytes(frame, payload);
+    } else if (payload.length <= shortText) {
+      this.#appendText(frame, payload);
+    } else {
+      this.#appendBytes(frame, encodeUtf8(payload));
+    }
+  }
+
+  /**
+   * Appends bytes that are frames already, such as a frame that many
+   * connections share.
+   */
+  appendEncoded(bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.length === 0) return;
+    this.#closePiece();
+    this.#pieces.push(bytes);
+    this.#length += bytes.length;
+  }
+
+  /** Takes all bytes that were appended since the last call, in order. */
+  take(): Uint8Array<ArrayBuffer>[] {
+    this.#closePiece();
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#length = 0;
+    // An idle encoder keeps no slab alive.
+    this.#open = none;
+    this.#openStart = this.#openEnd = 0;
+    return pieces;
+  }
+
+  #appendText(frame: OutgoingFrame, text: string): void {
+    this.#reserve(maxHeaderLength + text.length * 3);
+    // Most text is ASCII: its header's length follows from the string's.
+    const start = this.#openEnd;
+    const expected = headerLength(text.length, this.#masked);
+    const written = writeUtf8(text, this.#open, start + expected);
+    const size = headerLength(written, this.#masked);
+    const body = start + size;
+    if (size !== expected) {
+      this.#open.copyWithin(body, start + expected, start + expected + written);
+    }
+    this.#finish(frame, body, written);
+  }
+
+  #appendBytes(frame: OutgoingFrame, payload: Uint8Array): void {
+    const { length } = payload;
+    const size = headerLength(length, this.#masked);
+    const copied = length < this.#copyBelow || this.#masked;
+    this.#reserve(size + (copied ? length : 0));
+    const body = this.#openEnd + size;
+    if (copied) {
+      this.#open.set(payload, body);
+      this.#finish(frame, body, length);
+    } else {
+      writeHeader(this.#open, this.#openEnd, frame, length, 0, false);
+      this.#openEnd = body;
+      slabUsed = body;
+      this.#length += size;
+      this.appendEncoded(payload as Uint8Array<ArrayBuffer>);
+    }
+  }
+
+  /** Puts the header before the payload that stands at `body`, and masks it. */
+  #finish(frame: OutgoingFrame, body: number, length: number): void {
+    const end = body + length;
+    const key = this.#masked ? randomMaskingKey() : 0;
+    if (this.#masked) applyMask(this.#open, body, end, key);
+    writeHeader(this.#open, this.#openEnd, frame, length, key, this.#masked);
+    this.#length += end - this.#openEnd;
+    this.#openEnd = end;
+    if (this.#open === slab) slabUsed = end;
+  }
+
+  /** Makes room for so many bytes at `#openEnd`. */
+  #reserve(length: number): void {
+    if (
+      this.#open === slab && this.#openEnd === slabUsed &&
+      slabUsed + length <= slab.length
+    ) {
+      return;
+    }
+    this.#closePiece();
+    if (length > slabLength / 2) {
+      this.#open = new Uint8Array(length);
+      this.#openStart = this.#openEnd = 0;
+      return;
+    }
+    if (slabUsed + length > slab.length) {
+      slab = new Uint8Array(slabLength);
+      slabUsed = 0;
+    }
+    this.#open = slab;
+    this.#openStart = this.#openEnd = slabUsed;
+  }
+
+  #closePiece(): void {
+    if (this.#openEnd > this.#openStart) {
+      this.#pieces.push(this.#open.subarray(this.#openStart, this.#openEnd));
+    }
+    this.#openStart = this.#openEnd;
+  }
+}
+
+/**
+ * Frames in, bytes out: the RFC 6455 section 5.2 encoder as a `TransformStream`.
+ *
+ * @example
+ * ```ts
+ * import { FrameEncoderStream, Opcode } from "@weir/ws";
+ *
+ * const { readable, writable } = new FrameEncoderStream();
+ * const writer = writable.getWriter();
+ * writer.write({ opcode: Opcode.Text, fin: true, rsv1: false, payload: "Hi" });
+ * writer.close();
+ * for await (const bytes of readable) console.log(bytes); // 81 02 48 69
+ * ```
+ */
+export class FrameEncoderStream
+  extends TransformStream<OutgoingFrame, Uint8Array<ArrayBuffer>> {
+  /**
+   * Makes the stream.
+   *
+   * @param options Which end it is.
+   */
+  constructor(options: FrameEncoderOptions = {}) {
+    super(new FrameEncoder(options));
+  }
+}
+
+function headerLength(length: number, masked: boolean): number {
+  return (length <= 125 ? 2 : length <= 0xffff ? 4 : 10) + (masked ? 4 : 0);
+}
+
+function writeHeader(
+  bytes: Uint8Array,
+  offset: number,
+  frame: OutgoingFrame,
+  length: number,
+  key: number,
+  masked: boolean,
+): void {
+  bytes[offset++] = (frame.fin ? 0x80 : 0) | (frame.rsv1 ? 0x40 : 0) |
+    frame.opcode;
+  const mask = masked ? 0x80 : 0;
+  if (length <= 125) {
+    bytes[offset++] = mask | length;
+  } else if (length <= 0xffff) {
+    bytes[offset++] = mask | 126;
+    bytes[offset++] = length >> 8;
+    bytes[offset++] = length & 0xff;
+  } else {
+    bytes[offset++] = mask | 127;
+    let rest = length;
+    for (let index = 7; index >= 0; index--) {
+      bytes[offset + index] = rest % 0x100;
+      rest = Math.floor(rest / 0x100);
+    }
+    offset += 8;
+  }
+  if (masked) {
+    bytes[offset++] = key >>> 24;
+    bytes[offset++] = (key >>> 16) & 0xff;
+    bytes[offset++] = (key >>> 8) & 0xff;
+    bytes[offset] = key & 0xff;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * What a stage of the codec is, and how stages are joined without streams.
+ *
+ * @module
+ */
+
+/**
+ * Where a stage puts its output: the part of a
+ * `TransformStreamDefaultController` that stages use. In a `TransformStream` it
+ * is that controller; in a fused pipeline it is the next stage.
+ */
+export interface StageController<Output> {
+  /** Passes a chunk on. */
+  enqueue(chunk: Output): void;
+  /** Fails everything downstream. */
+  error(reason: unknown): void;
+}
+
+/**
+ * A WHATWG `Transformer`: the object that the `TransformStream` constructor
+ * takes. Each stage is written once and used both ways.
+ */
+export interface Stage<Input, Output> {
+  /**
+   * Takes a chunk. Output is enqueued in the same order; a promise means that
+   * the stage wants no more input until it has settled.
+   *
+   * @throws If the chunk can't be processed; the stage takes no more then.
+   */
+  transform(
+    chunk: Input,
+    controller: StageController<Output>,
+  ): void | Promise<void>;
+  /** Called at the input's end. Throws if the input was not complete. */
+  flush?(controller: StageController<Output>): void | Promise<void>;
+}
+
+/**
+ * Joins a stage to what follows it: chunks that are enqueued run through the
+ * stage in the same call, and what it throws comes out of `enqueue()`.
+ *
+ * @param stage The stage.
+ * @param next The controller of what follows: a sink, or another fused stage.
+ */
+export function fuse<Input, Output>(
+  stage: Stage<Input, Output>,
+  next: StageController<Output>,
+): StageController<Input> {
+  return {
+    enqueue(chunk: Input): void {
+      stage.transform(chunk, next);
+    },
+    error(reason: unknown): void {
+      next.error(reason);
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/**
+ * When written frames go out that no incoming chunk caused.
+ *
+ * @module
+ */
+
+/** Something whose pending bytes can be written. */
+export interface Flushable {
+  /** Writes what is pending. */
+  flush(): void;
+}
+
+let waiting: Flushable[] = [];
+
+// After the microtasks of the current turn, so that everything an application
+// sends in answer to one event is written at once.
+const schedule: (callback: () => void) => void = typeof setImmediate ===
+    "function"
+  ? (callback) => void setImmediate(callback)
+  : (callback) => void setTimeout(callback, 0);
+
+/** Has `flush()` called soon: once, together with all others that asked for it. */
+export function scheduleFlush(flushable: Flushable): void {
+  if (waiting.push(flushable) === 1) schedule(flushAll);
+}
+
+function flushAll(): void {
+  const flushables = waiting;
+  waiting = [];
+  for (const flushable of flushables) flushable.flush();
+}

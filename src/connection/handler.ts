@@ -1,0 +1,203 @@
+/**
+ * What an application gives to be called with its connections.
+ *
+ * @module
+ */
+import type { Message } from "../codec/message.ts";
+import { CloseCode } from "../close.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import type { CloseResult, Session, SessionOwner } from "./session.ts";
+
+/**
+ * A function that is called with each connection.
+ *
+ * One that returns a promise owns the connection: it closes with 1000 when the
+ * promise fulfils, and with 1011 when it rejects (or with the code of the
+ * `WebSocketError` that it rejects with). One that returns nothing leaves the
+ * connection open.
+ */
+export type ConnectionHandler<Data = unknown> = (
+  socket: WebSocketConnection<Data>,
+) => void | Promise<unknown>;
+
+/**
+ * Functions that are called with what happens on a connection. Each may be
+ * async; one that throws or rejects closes the connection with 1011 (or with
+ * the code of the `WebSocketError` that it throws).
+ */
+export interface ConnectionHooks<Data = unknown> {
+  /** The connection is open. Messages wait for the returned promise. */
+  open?(socket: WebSocketConnection<Data>): unknown;
+  /**
+   * A message has arrived. The next one waits for the returned promise, and the
+   * peer with it once `readableHighWaterMark` is reached. Return what `send()`
+   * returned and a peer that does not read its answers is not read either.
+   */
+  message?(socket: WebSocketConnection<Data>, message: Message): unknown;
+  /** What waited for the peer has been handed to the system; go on sending. */
+  drain?(socket: WebSocketConnection<Data>): unknown;
+  /**
+   * The connection is over. Called once, at once, even while another hook's
+   * promise is pending.
+   */
+  close?(socket: WebSocketConnection<Data>, result: CloseResult): unknown;
+}
+
+/** Either form of handler. */
+export type Handler<Data = unknown> =
+  | ConnectionHandler<Data>
+  | ConnectionHooks<Data>;
+
+/** Is told what a handler failed with. */
+export type ErrorCallback = (
+  error: unknown,
+  socket: WebSocketConnection,
+) => void;
+
+/**
+ * Checks a handler early, where the mistake can be seen.
+ *
+ * @throws {TypeError} If it is neither a function nor an object of functions.
+ */
+export function checkHandler(handler: unknown): void {
+  if (typeof handler === "function") return;
+  if (typeof handler === "object" && handler !== null) {
+    const hooks = handler as Record<string, unknown>;
+    for (const name of ["open", "message", "drain", "close"]) {
+      if (hooks[name] !== undefined && typeof hooks[name] !== "function") {
+        throw new TypeError(
+          `the hook \`${name}\` is a function, not ${String(hooks[name])}`,
+        );
+      }
+    }
+    return;
+  }
+  throw new TypeError(
+    `the handler is a function (socket) => … or an object with the hooks open, message, drain and close, not ${
+      String(handler)
+    }`,
+  );
+}
+
+/** Runs a handler on a connection's session. */
+export class HandlerRunner implements SessionOwner {
+  readonly #socket: WebSocketConnection;
+  readonly #session: Session;
+  readonly #handler: Handler;
+  readonly #onError: ErrorCallback;
+  readonly #onClosed: () => void;
+
+  /** @param onClosed Called when the connection is over, before the close hook. */
+  constructor(
+    socket: WebSocketConnection,
+    session: Session,
+    handler: Handler,
+    onError: ErrorCallback,
+    onClosed: () => void,
+  ) {
+    this.#socket = socket;
+    this.#session = session;
+    this.#handler = handler;
+    this.#onError = onError;
+    this.#onClosed = onClosed;
+  }
+
+  /** Calls the handler and begins to read. */
+  start(head: Uint8Array<ArrayBuffer>): void {
+    if (typeof this.#handler === "function") this.#runFunction(this.#handler);
+    else this.#runOpen(this.#handler);
+    this.#session.start(this, head);
+  }
+
+  /** See {@linkcode SessionOwner}. */
+  sessionDrained(): void {
+    if (typeof this.#handler !== "function" && this.#handler.drain) {
+      const { drain } = this.#handler;
+      this.#runHook(() => drain.call(this.#handler, this.#socket));
+    }
+  }
+
+  /** See {@linkcode SessionOwner}. */
+  sessionHookFailed(error: unknown): void {
+    // What a hook meets because the connection is lost is not its failure.
+    if (error !== null && error === this.#session.failure) return;
+    this.#report(error);
+  }
+
+  /** See {@linkcode SessionOwner}. */
+  sessionClosed(result: CloseResult): void {
+    this.#onClosed();
+    if (typeof this.#handler !== "function" && this.#handler.close) {
+      const { close } = this.#handler;
+      this.#runHook(() => close.call(this.#handler, this.#socket, result));
+    }
+  }
+
+  #runFunction(handler: ConnectionHandler): void {
+    let returned: void | Promise<unknown>;
+    try {
+      returned = handler(this.#socket);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (typeof returned?.then !== "function") return;
+    returned.then(
+      () => this.#session.close(CloseCode.NormalClosure, ""),
+      (error) => this.#fail(error),
+    );
+  }
+
+  #runOpen(hooks: ConnectionHooks): void {
+    if (hooks.message !== undefined) {
+      const { message } = hooks;
+      const socket = this.#socket;
+      this.#session.inbound.deliverTo((data) =>
+        message.call(hooks, socket, data)
+      );
+    }
+    if (hooks.open === undefined) return;
+    let opened: unknown;
+    try {
+      opened = hooks.open(this.#socket);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (typeof (opened as PromiseLike<unknown>)?.then !== "function") return;
+    this.#session.inbound.hold();
+    (opened as PromiseLike<unknown>).then(
+      () => this.#session.inbound.release(),
+      (error) => this.#fail(error),
+    );
+  }
+
+  /** Runs a hook that nothing waits for. */
+  #runHook(call: () => unknown): void {
+    try {
+      const returned = call();
+      if (typeof (returned as PromiseLike<unknown>)?.then !== "function") {
+        return;
+      }
+      (returned as PromiseLike<unknown>).then(
+        undefined,
+        (error) => this.#fail(error),
+      );
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.sessionHookFailed(error);
+    this.#session.closeWith(error, CloseCode.InternalError);
+  }
+
+  #report(error: unknown): void {
+    try {
+      this.#onError(error, this.#socket);
+    } catch (second) {
+      console.error(second);
+    }
+  }
+}

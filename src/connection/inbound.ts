@@ -1,0 +1,393 @@
+/**
+ * The incoming half of a connection: messages between the codec and the
+ * application, and the backpressure from the one to the other.
+ *
+ * @module
+ */
+import { CloseCode } from "../close.ts";
+import type { Message, MessageFragment } from "../codec/message.ts";
+import { encodeUtf8 } from "../codec/utf8.ts";
+import { WebSocketError } from "../error.ts";
+import {
+  type BodyOwner,
+  IncomingBody,
+  IncomingMessage,
+} from "./incoming_message.ts";
+import type { ResolvedConnectionOptions } from "./options.ts";
+import { alreadySent } from "./outbound.ts";
+
+/** What the incoming half tells the connection. */
+export interface InboundOwner {
+  /** Whether more may arrive has changed. */
+  inboundChanged(): void;
+  /** `incoming` was asked for: fragments are wanted in place of messages. */
+  inboundWantsFragments(): void;
+  /** The application cancelled `readable` or `incoming`. */
+  inboundCancelled(reason: unknown): void;
+  /** A message hook threw, or its promise rejected. */
+  inboundHookFailed(error: unknown): void;
+}
+
+/** Who takes the messages. */
+type Consumer = "none" | "hook" | "readable" | "incoming";
+
+interface QueuedBody {
+  readonly message: IncomingMessage;
+  readonly body: IncomingBody;
+}
+
+/** What a message costs in the queue beside its bytes, so that empty ones count. */
+const messageOverhead = 32;
+
+/** See the module. */
+export class Inbound implements BodyOwner {
+  readonly #owner: InboundOwner;
+  readonly #options: ResolvedConnectionOptions;
+  #consumer: Consumer = "none";
+  #queue: (Message | QueuedBody)[] = [];
+  #head = 0;
+  #size = 0;
+
+  #hook: ((message: Message) => unknown) | null = null;
+  #hookBusy = false;
+  #held = false;
+
+  #readable: ReadableStream<Message> | null = null;
+  #incoming: ReadableStream<IncomingMessage> | null = null;
+  #controller:
+    | ReadableStreamDefaultController<Message>
+    | ReadableStreamDefaultController<IncomingMessage>
+    | null = null;
+  /** Whether the stream's reader waits for a message. */
+  #wanted = false;
+  /** The body whose message is arriving. */
+  #arriving: IncomingBody | null = null;
+  /** The body that was handed out last. */
+  #handedOut: IncomingBody | null = null;
+
+  #whenDrained: (() => void) | null = null;
+  #discarding = false;
+  #ended = false;
+  #error: unknown = null;
+
+  /** Makes the incoming half of a connection. */
+  constructor(owner: InboundOwner, options: ResolvedConnectionOptions) {
+    this.#owner = owner;
+    this.#options = options;
+  }
+
+  /** Whether so much waits for the application that no more should arrive. */
+  get full(): boolean {
+    return this.#size >= this.#options.readableHighWaterMark;
+  }
+
+  /** Has messages delivered to a function; the next waits for what it returns. */
+  deliverTo(hook: (message: Message) => unknown): void {
+    this.#hook = hook;
+    this.#consumer = "hook";
+  }
+
+  /** Delivers nothing to the hook until {@linkcode release}. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Delivers what has come together since {@linkcode hold}. */
+  release(): void {
+    this.#held = false;
+    this.#runHook();
+  }
+
+  /** The messages as a stream. */
+  get readable(): ReadableStream<Message> {
+    if (this.#readable === null) {
+      this.#take("readable");
+      this.#readable = new ReadableStream<Message>(
+        this.#source<Message>((controller) => {
+          const message = this.#shift() as Message;
+          this.#release(sizeOf(message));
+          controller.enqueue(message);
+        }),
+        { highWaterMark: 0 },
+      );
+    }
+    return this.#readable;
+  }
+
+  /** The messages as a stream of such as can be read while they arrive. */
+  get incoming(): ReadableStream<IncomingMessage> {
+    if (this.#incoming === null) {
+      this.#take("incoming");
+      this.#owner.inboundWantsFragments();
+      this.#incoming = new ReadableStream<IncomingMessage>(
+        this.#source<IncomingMessage>((controller) => {
+          const { message, body } = this.#toIncoming(this.#shift()!);
+          this.#release(messageOverhead);
+          this.#handedOut = body;
+          controller.enqueue(message);
+        }),
+        { highWaterMark: 0 },
+      );
+    }
+    return this.#incoming;
+  }
+
+  /** A message has arrived. */
+  push(message: Message): void {
+    if (this.#discarding) return;
+    if (
+      this.#hook !== null && !this.#hookBusy && !this.#held &&
+      this.#head === this.#queue.length
+    ) {
+      this.#callHook(message);
+      return;
+    }
+    this.#enqueue(message, sizeOf(message));
+  }
+
+  /** A part of a message has arrived. */
+  pushFragment({ type, first, fin, payload }: MessageFragment): void {
+    if (this.#discarding) return;
+    if (first) {
+      this.#arriving = new IncomingBody(this);
+      const message = new IncomingMessage(
+        type,
+        this.#arriving.stream,
+        this.#options.maxMessageSize,
+      );
+      this.#enqueue({ message, body: this.#arriving }, messageOverhead);
+    }
+    const body = this.#arriving;
+    if (body === null) return;
+    this.#size += payload.length;
+    body.push(payload);
+    if (fin) {
+      body.end();
+      this.#arriving = null;
+    }
+  }
+
+  /** A body was read, or its bytes are not wanted. */
+  bodyConsumed(length: number): void {
+    this.#release(length);
+  }
+
+  /**
+   * The peer has said that no more comes.
+   *
+   * @param drained Called when the application has taken all, or nobody takes
+   * anything.
+   */
+  finish(drained: () => void): void {
+    this.#failArriving();
+    if (this.#isDrained()) drained();
+    else this.#whenDrained = drained;
+  }
+
+  /** Drops what waits and all that comes: the connection closes. */
+  discard(): void {
+    this.#discarding = true;
+    this.#whenDrained = null;
+    this.#queue = [];
+    this.#head = 0;
+    this.#size = 0;
+    this.#owner.inboundChanged();
+  }
+
+  /**
+   * The connection is over. Readers get what arrived whole before, then the end.
+   *
+   * @param error What they fail with, or `null` where all was well.
+   */
+  end(error: unknown): void {
+    this.#ended = true;
+    this.#error = error;
+    this.#failArriving();
+    if (this.#consumer === "hook") {
+      this.#queue = [];
+      this.#head = 0;
+    } else if (this.#isEmpty()) {
+      this.#endStream();
+    }
+  }
+
+  #failArriving(): void {
+    this.#arriving?.fail(
+      this.#error ?? new WebSocketError(
+        "the connection closed in the middle of this message",
+        { closeCode: CloseCode.AbnormalClosure },
+      ),
+    );
+    this.#arriving = null;
+  }
+
+  #take(consumer: Consumer): void {
+    if (this.#consumer !== "none") {
+      const taken = this.#consumer === "hook"
+        ? "the message hook"
+        : `\`${this.#consumer}\``;
+      throw new TypeError(
+        `\`${consumer}\` can't be used: the messages of this connection already go to ${taken}`,
+      );
+    }
+    this.#consumer = consumer;
+  }
+
+  #source<Item extends Message | IncomingMessage>(
+    enqueueNext: (controller: ReadableStreamDefaultController<Item>) => void,
+  ): UnderlyingDefaultSource<Item> {
+    return {
+      start: (controller) => {
+        this.#controller = controller as ReadableStreamDefaultController<
+          Message
+        >;
+      },
+      pull: (controller) => {
+        this.#skipUnread();
+        if (!this.#isEmpty()) {
+          enqueueNext(controller);
+          return;
+        }
+        this.#wanted = true;
+        if (this.#ended) this.#endStream();
+        else this.#settleDrained();
+      },
+      cancel: (reason) => {
+        this.#controller = null;
+        this.#owner.inboundCancelled(reason);
+      },
+    };
+  }
+
+  #enqueue(item: Message | QueuedBody, size: number): void {
+    this.#queue.push(item);
+    this.#size += size;
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    // The waiting reader gets it through the stream's own pull.
+    const controller = this.#controller;
+    if (controller === null) return;
+    const next = this.#shift()!;
+    this.#size -= size;
+    if (this.#consumer === "readable") {
+      (controller as ReadableStreamDefaultController<Message>)
+        .enqueue(next as Message);
+    } else {
+      const { message, body } = this.#toIncoming(next);
+      this.#handedOut = body;
+      (controller as ReadableStreamDefaultController<IncomingMessage>)
+        .enqueue(message);
+    }
+  }
+
+  #isEmpty(): boolean {
+    return this.#head === this.#queue.length;
+  }
+
+  #shift(): Message | QueuedBody | undefined {
+    const item = this.#queue[this.#head];
+    this.#queue[this.#head++] = "";
+    if (this.#head === this.#queue.length) {
+      this.#queue.length = 0;
+      this.#head = 0;
+    } else if (this.#head === 1024) {
+      this.#queue.splice(0, 1024);
+      this.#head = 0;
+    }
+    return item;
+  }
+
+  #release(size: number): void {
+    const wasFull = this.full;
+    this.#size = Math.max(0, this.#size - size);
+    if (wasFull && !this.full) this.#owner.inboundChanged();
+  }
+
+  /** Messages that arrived whole before `incoming` was asked for come out of it as well. */
+  #toIncoming(item: Message | QueuedBody): QueuedBody {
+    if (typeof item === "object" && "message" in item) return item;
+    const body = new IncomingBody(this);
+    body.push(typeof item === "string" ? encodeUtf8(item) : item);
+    body.end();
+    const message = new IncomingMessage(
+      typeof item === "string" ? "text" : "binary",
+      body.stream,
+      this.#options.maxMessageSize,
+    );
+    return { message, body };
+  }
+
+  #skipUnread(): void {
+    this.#handedOut?.skip();
+    this.#handedOut = null;
+  }
+
+  /** Whether the application has nothing left that arrived before the peer's Close. */
+  #isDrained(): boolean {
+    switch (this.#consumer) {
+      case "none":
+        return true;
+      case "hook":
+        return this.#isEmpty() && !this.#hookBusy;
+      default:
+        // A reader that does not wait for the next message is still at work on
+        // the last one.
+        return this.#isEmpty() && (this.#wanted || this.#controller === null);
+    }
+  }
+
+  #settleDrained(): void {
+    if (this.#whenDrained === null || !this.#isDrained()) return;
+    const drained = this.#whenDrained;
+    this.#whenDrained = null;
+    drained();
+  }
+
+  #endStream(): void {
+    const controller = this.#controller;
+    if (controller === null) return;
+    this.#controller = null;
+    if (this.#error === null) controller.close();
+    else controller.error(this.#error);
+  }
+
+  #callHook(message: Message): void {
+    let returned: unknown;
+    try {
+      returned = this.#hook!(message);
+    } catch (error) {
+      this.#owner.inboundHookFailed(error);
+      return;
+    }
+    if (returned === undefined || returned === alreadySent) return;
+    if (typeof (returned as PromiseLike<unknown>)?.then !== "function") return;
+    this.#hookBusy = true;
+    (returned as PromiseLike<unknown>).then(
+      () => this.#hookDone(),
+      (error) => {
+        this.#owner.inboundHookFailed(error);
+        this.#hookDone();
+      },
+    );
+  }
+
+  #hookDone(): void {
+    this.#hookBusy = false;
+    this.#runHook();
+  }
+
+  #runHook(): void {
+    if (this.#hook !== null) {
+      while (!this.#hookBusy && !this.#held && !this.#isEmpty()) {
+        const message = this.#shift() as Message;
+        this.#release(sizeOf(message));
+        this.#callHook(message);
+      }
+    }
+    this.#settleDrained();
+  }
+}
+
+function sizeOf(message: Message): number {
+  return message.length + messageOverhead;
+}

@@ -1,0 +1,216 @@
+/**
+ * A message that is read while it arrives.
+ *
+ * @module
+ */
+import { CloseCode } from "../close.ts";
+import { WebSocketError } from "../error.ts";
+
+/** What the body of an incoming message tells the queue that it is part of. */
+export interface BodyOwner {
+  /** So many bytes of the body are not waiting any more. */
+  bodyConsumed(length: number): void;
+}
+
+/**
+ * The bytes of a message between the codec and the stream that the application
+ * reads. Bytes are handed over only when they are asked for, so that what waits
+ * is known here.
+ */
+export class IncomingBody {
+  /** What the application reads. */
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly #owner: BodyOwner;
+  #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  #waiting: Uint8Array<ArrayBuffer>[] = [];
+  #wanted = false;
+  #complete = false;
+  #over = false;
+
+  /** @param owner Whom to tell of bytes that were read. */
+  constructor(owner: BodyOwner) {
+    this.#owner = owner;
+    this.stream = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => this.#pull(),
+      cancel: () => this.#drop(),
+    }, { highWaterMark: 0 });
+  }
+
+  /** Whether all of the message has arrived. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Bytes have arrived. */
+  push(bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.length === 0) return;
+    if (this.#over) {
+      this.#owner.bodyConsumed(bytes.length);
+    } else if (this.#wanted) {
+      this.#wanted = false;
+      this.#owner.bodyConsumed(bytes.length);
+      this.#controller.enqueue(bytes);
+    } else {
+      this.#waiting.push(bytes);
+    }
+  }
+
+  /** The message has ended. */
+  end(): void {
+    this.#complete = true;
+    if (this.#waiting.length === 0) this.#close();
+  }
+
+  /** The rest of the message will not come. */
+  fail(error: unknown): void {
+    if (this.#over || this.#complete) return;
+    this.#drop();
+    this.#controller.error(error);
+  }
+
+  /** The application has gone on to the next message without reading this one. */
+  skip(): void {
+    if (this.#over || this.stream.locked) return;
+    this.#drop();
+    this.#controller.error(
+      new TypeError(
+        "this message was not read before the next one was asked for: read its body first, or at the same time",
+      ),
+    );
+  }
+
+  #pull(): void {
+    const bytes = this.#waiting.shift();
+    if (bytes === undefined) {
+      this.#wanted = true;
+      return;
+    }
+    this.#owner.bodyConsumed(bytes.length);
+    this.#controller.enqueue(bytes);
+    if (this.#complete && this.#waiting.length === 0) this.#close();
+  }
+
+  #close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#controller.close();
+  }
+
+  #drop(): void {
+    this.#over = true;
+    let length = 0;
+    for (const bytes of this.#waiting) length += bytes.length;
+    this.#waiting = [];
+    if (length > 0) this.#owner.bodyConsumed(length);
+  }
+}
+
+/**
+ * A message of `connection.incoming`: handed out when its first fragment has
+ * arrived, with the members of the Fetch body mixin. It can be larger than
+ * memory; what is not read holds the peer back.
+ *
+ * Asking for the next message discards what was not read of this one, unless
+ * its body is being read at the time.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@weir/ws";
+ *
+ * serve({ port: 0 }, async (socket) => {
+ *   for await (const message of socket.incoming) {
+ *     await socket.send(message.body, { type: message.type });
+ *   }
+ * });
+ * ```
+ */
+export class IncomingMessage {
+  /** Whether the message is text or binary. The body of a text is valid UTF-8. */
+  readonly type: "text" | "binary";
+  /** The bytes, as they arrive. */
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly #maxMessageSize: number;
+  #used = false;
+
+  /**
+   * Made by a connection.
+   *
+   * @param type What the message is.
+   * @param body Its bytes.
+   * @param maxMessageSize How many of them the methods that need all of the
+   * message take, in bytes.
+   */
+  constructor(
+    type: "text" | "binary",
+    body: ReadableStream<Uint8Array<ArrayBuffer>>,
+    maxMessageSize: number,
+  ) {
+    this.type = type;
+    this.body = body;
+    this.#maxMessageSize = maxMessageSize;
+  }
+
+  /** Whether one of the methods below was called, or the body is being read. */
+  get bodyUsed(): boolean {
+    return this.#used || this.body.locked;
+  }
+
+  /**
+   * All bytes of the message.
+   *
+   * @returns A promise. It rejects with a {@linkcode WebSocketError} of code 1009
+   * if there are more than `maxMessageSize`, with a `TypeError` if the body was
+   * used before, and as the body does if the connection is lost.
+   */
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.bodyUsed) {
+      throw new TypeError(
+        "the body of this message was already read: keep what the first reading gave",
+      );
+    }
+    this.#used = true;
+    let size = 0;
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    for await (const part of this.body) {
+      size += part.length;
+      if (size > this.#maxMessageSize) {
+        throw new WebSocketError(
+          `a message of more than maxMessageSize (${this.#maxMessageSize} bytes) can't be read as a whole: read its body as a stream, or raise the limit`,
+          { closeCode: CloseCode.MessageTooBig },
+        );
+      }
+      parts.push(part);
+    }
+    return new Uint8Array(await new Blob(parts).arrayBuffer());
+  }
+
+  /** All bytes as an `ArrayBuffer`; rejects as {@linkcode bytes} does. */
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.bytes()).buffer;
+  }
+
+  /** All bytes as a `Blob`; rejects as {@linkcode bytes} does. */
+  async blob(): Promise<Blob> {
+    return new Blob([await this.bytes()]);
+  }
+
+  /**
+   * The message as a string, whatever its type; rejects as {@linkcode bytes}
+   * does. Bytes of a binary message that are not UTF-8 become U+FFFD.
+   */
+  async text(): Promise<string> {
+    return new TextDecoder("utf-8", { ignoreBOM: true })
+      .decode(await this.bytes());
+  }
+
+  /**
+   * The message parsed as JSON; rejects as {@linkcode bytes} does, and with a
+   * `SyntaxError`.
+   */
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+}

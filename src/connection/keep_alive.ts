@@ -1,0 +1,81 @@
+/**
+ * Pings for connections that have gone silent, on one timer for all of them.
+ *
+ * @module
+ */
+
+/** A connection as keepalive sees it. */
+export interface KeepAliveMember {
+  /** Ticks since the peer was last heard of; the member sets it to 0 then. */
+  quietTicks: number;
+  /** Whether nothing can be heard because nothing is read. */
+  readonly paused: boolean;
+  /** Sends a ping. */
+  keepAlivePing(): void;
+  /** The ping was not answered. */
+  keepAliveTimedOut(): void;
+}
+
+/** How finely time is told: in eighths of the shorter of the two periods. */
+const ticksPerPeriod = 8;
+
+/** Connections with the same interval and timeout. */
+export class KeepAlive {
+  readonly #members = new Set<KeepAliveMember>();
+  readonly #tick: number;
+  readonly #pingAt: number;
+  readonly #timeoutAt: number;
+  readonly #onEmpty: () => void;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /**
+   * @param interval Milliseconds of silence before a ping.
+   * @param timeout Milliseconds from the ping to giving up.
+   * @param onEmpty Called when the last member has left.
+   */
+  constructor(interval: number, timeout: number, onEmpty: () => void) {
+    this.#tick = Math.max(1, Math.min(interval, timeout) / ticksPerPeriod);
+    this.#pingAt = Math.ceil(interval / this.#tick);
+    this.#timeoutAt = this.#pingAt + Math.ceil(timeout / this.#tick);
+    this.#onEmpty = onEmpty;
+  }
+
+  /** Watches a connection. */
+  add(member: KeepAliveMember): void {
+    this.#members.add(member);
+    this.#timer ??= setInterval(() => this.#onTick(), this.#tick);
+  }
+
+  /** Forgets a connection. The timer stops with the last one. */
+  delete(member: KeepAliveMember): void {
+    if (!this.#members.delete(member) || this.#members.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#onEmpty();
+  }
+
+  #onTick(): void {
+    for (const member of this.#members) {
+      if (member.paused) {
+        member.quietTicks = 0;
+        continue;
+      }
+      const quiet = ++member.quietTicks;
+      if (quiet === this.#pingAt) member.keepAlivePing();
+      else if (quiet > this.#timeoutAt) member.keepAliveTimedOut();
+    }
+  }
+}
+
+const shared = new Map<string, KeepAlive>();
+
+/** The one {@linkcode KeepAlive} of all connections with these times. */
+export function sharedKeepAlive(interval: number, timeout: number): KeepAlive {
+  const name = `${interval}/${timeout}`;
+  let keepAlive = shared.get(name);
+  if (keepAlive === undefined) {
+    keepAlive = new KeepAlive(interval, timeout, () => shared.delete(name));
+    shared.set(name, keepAlive);
+  }
+  return keepAlive;
+}

@@ -1,0 +1,107 @@
+/**
+ * The options of a connection, with their defaults.
+ *
+ * @module
+ */
+import { defaultMaxMessageSize } from "../codec/message_decoder.ts";
+
+/** When a silent connection is pinged, and given up. */
+export interface KeepAliveOptions {
+  /** Milliseconds without a frame from the peer after which it is pinged. Default 30,000. */
+  interval?: number;
+  /** Milliseconds after that ping within which a frame must come. Default 30,000. */
+  timeout?: number;
+}
+
+/** Limits, buffers and times of a connection. */
+export interface ConnectionOptions {
+  /**
+   * The most bytes that an incoming message may have, all fragments together
+   * and, when compressed, inflated. A larger one closes the connection with
+   * 1009. Messages of `incoming` are not limited, except for `text()`,
+   * `bytes()` and the like. Default 16 MiB (16,777,216).
+   */
+  maxMessageSize?: number;
+  /**
+   * How many bytes of incoming messages wait for the application before the
+   * transport is paused. Default 65,536.
+   */
+  readableHighWaterMark?: number;
+  /**
+   * How many bytes wait for the peer before the promises of `send()` do.
+   * Default 65,536.
+   */
+  writableHighWaterMark?: number;
+  /**
+   * How many bytes may wait for a peer that does not read, when `send()` is not
+   * awaited, before the connection is dropped. A single message may be larger.
+   * Default 16 MiB (16,777,216).
+   */
+  maxBufferedBytes?: number;
+  /**
+   * Milliseconds that the peer has to finish the closing handshake and the TCP
+   * connection, before it is dropped. Default 5,000.
+   */
+  closeTimeout?: number;
+  /** Pings for silent connections; `false` for none. Default both 30 s. */
+  keepAlive?: KeepAliveOptions | false;
+}
+
+/** {@linkcode ConnectionOptions} with every default filled in. */
+export interface ResolvedConnectionOptions {
+  /** See {@linkcode ConnectionOptions.maxMessageSize}. */
+  readonly maxMessageSize: number;
+  /** See {@linkcode ConnectionOptions.readableHighWaterMark}. */
+  readonly readableHighWaterMark: number;
+  /** See {@linkcode ConnectionOptions.writableHighWaterMark}. */
+  readonly writableHighWaterMark: number;
+  /** See {@linkcode ConnectionOptions.maxBufferedBytes}. */
+  readonly maxBufferedBytes: number;
+  /** See {@linkcode ConnectionOptions.closeTimeout}. */
+  readonly closeTimeout: number;
+  /** See {@linkcode ConnectionOptions.keepAlive}. */
+  readonly keepAlive: Readonly<Required<KeepAliveOptions>> | null;
+}
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {RangeError} For a number that is negative, zero or not a number.
+ */
+export function resolveConnectionOptions(
+  options: ConnectionOptions,
+): ResolvedConnectionOptions {
+  const keepAlive = options.keepAlive ?? {};
+  return {
+    maxMessageSize: positive(options, "maxMessageSize", defaultMaxMessageSize),
+    readableHighWaterMark: positive(options, "readableHighWaterMark", 65536),
+    writableHighWaterMark: positive(options, "writableHighWaterMark", 65536),
+    maxBufferedBytes: positive(options, "maxBufferedBytes", 16 * 1024 * 1024),
+    closeTimeout: positive(options, "closeTimeout", 5000),
+    keepAlive: keepAlive === false ? null : {
+      interval: positive(keepAlive, "interval", 30_000),
+      timeout: positive(keepAlive, "timeout", 30_000),
+    },
+  };
+}
+
+/**
+ * Reads a number that must be above 0.
+ *
+ * @throws {RangeError} If it is not.
+ */
+export function positive<Name extends string>(
+  options: { readonly [name in Name]?: unknown },
+  name: Name,
+  byDefault: number,
+): number {
+  const value = options[name] ?? byDefault;
+  if (typeof value !== "number" || !(value > 0)) {
+    throw new RangeError(
+      `${name} is a number above 0 (default ${byDefault}), not ${
+        String(value)
+      }`,
+    );
+  }
+  return value;
+}

@@ -1,0 +1,471 @@
+/**
+ * The protocol of one connection over one transport: RFC 6455 sections 5.5 and
+ * 7. It joins the stages of the codec to the two halves of the connection and
+ * keeps the closing handshake.
+ *
+ * @module
+ */
+import { CloseCode, isSendableCloseCode, truncateReason } from "../close.ts";
+import { FrameDecoder } from "../codec/frame_decoder.ts";
+import { fuse, type StageController } from "../codec/stage.ts";
+import type { CloseMessage, ControlMessage } from "../codec/message.ts";
+import {
+  type DecodedMessage,
+  MessageDecoder,
+} from "../codec/message_decoder.ts";
+import { ProtocolError, WebSocketError } from "../error.ts";
+import type { Frame, Role } from "../frame.ts";
+import { createDeferred, type Deferred, rejected } from "./deferred.ts";
+import { Inbound, type InboundOwner } from "./inbound.ts";
+import {
+  type KeepAlive,
+  type KeepAliveMember,
+  sharedKeepAlive,
+} from "./keep_alive.ts";
+import type { ResolvedConnectionOptions } from "./options.ts";
+import { Outbound, type OutboundOwner } from "./outbound.ts";
+import { PendingPings } from "./ping.ts";
+import type { Transport, TransportReceiver } from "./transport.ts";
+
+/** How a connection ended. */
+export interface CloseInfo {
+  /**
+   * The code of the peer's Close frame; 1005 if it had none, 1006 if the
+   * connection was lost without one. Where the peer broke the protocol, the
+   * code that it was told.
+   */
+  readonly closeCode: number;
+  /** The reason that belongs to the code, or `""`. */
+  readonly reason: string;
+}
+
+/** {@linkcode CloseInfo} with whether the closing handshake was completed. */
+export interface CloseResult extends CloseInfo {
+  /** Whether both sides sent a Close frame and neither broke the protocol. */
+  readonly wasClean: boolean;
+}
+
+/** Whom a session tells of what is not a message. */
+export interface SessionOwner {
+  /** What waited for the peer has been handed to the system. */
+  sessionDrained(): void;
+  /** A message hook threw, or its promise rejected. */
+  sessionHookFailed(error: unknown): void;
+  /** The connection is over. */
+  sessionClosed(result: CloseResult): void;
+}
+
+type State = "open" | "closing" | "closed";
+
+/** See the module. */
+export class Session
+  implements
+    TransportReceiver,
+    StageController<DecodedMessage>,
+    InboundOwner,
+    OutboundOwner,
+    KeepAliveMember {
+  /** The incoming half. */
+  readonly inbound: Inbound;
+  /** The outgoing half. */
+  readonly outbound: Outbound;
+  /** See {@linkcode KeepAliveMember}. */
+  quietTicks = 0;
+
+  readonly #transport: Transport;
+  readonly #options: ResolvedConnectionOptions;
+  readonly #role: Role;
+  readonly #decoder: FrameDecoder;
+  readonly #messages: MessageDecoder;
+  readonly #frames: StageController<Frame>;
+  readonly #keepAlive: KeepAlive | null;
+  #owner: SessionOwner | null = null;
+  #pings: PendingPings | null = null;
+
+  #state: State = "open";
+  #paused = false;
+  /** Whether incoming bytes are not looked at any more. */
+  #deaf = false;
+  #received: CloseMessage | null = null;
+  #closeSent = false;
+  #failure: WebSocketError | null = null;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+  #bufferedAtTimer = 0;
+  #result: CloseResult | null = null;
+  #closed: Deferred<CloseInfo> | null = null;
+
+  /** Makes the session of an end in the given role; {@linkcode start} begins it. */
+  constructor(
+    transport: Transport,
+    role: Role,
+    options: ResolvedConnectionOptions,
+  ) {
+    this.#transport = transport;
+    this.#options = options;
+    this.#role = role;
+    this.#decoder = new FrameDecoder({ role, unmaskInPlace: true });
+    this.#messages = new MessageDecoder(options);
+    this.#frames = fuse(this.#messages, this);
+    this.inbound = new Inbound(this, options);
+    this.outbound = new Outbound(transport, this, role, options);
+    const { keepAlive } = options;
+    this.#keepAlive = keepAlive &&
+      sharedKeepAlive(keepAlive.interval, keepAlive.timeout);
+  }
+
+  /** Where the connection stands. */
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Fulfils after a clean closing handshake, rejects otherwise. */
+  get closed(): Promise<CloseInfo> {
+    if (this.#closed === null) {
+      this.#closed = createDeferred();
+      this.#settleClosed();
+    }
+    return this.#closed.promise;
+  }
+
+  /** Why the connection failed, if it did. */
+  get failure(): WebSocketError | null {
+    return this.#failure;
+  }
+
+  /**
+   * Begins to read.
+   *
+   * @param owner Whom to tell.
+   * @param head Bytes that arrived with the opening handshake.
+   */
+  start(owner: SessionOwner, head: Uint8Array<ArrayBuffer>): void {
+    this.#owner = owner;
+    this.#keepAlive?.add(this);
+    if (head.length > 0) this.receive(head);
+    this.#transport.start(this);
+  }
+
+  /** Begins the closing handshake, behind what waits to be sent. */
+  close(closeCode: number, reason: string): void {
+    if (this.#state !== "open") return;
+    if (this.#received !== null) {
+      // The application is done with what came before the peer's Close.
+      this.#replyToClose();
+      return;
+    }
+    this.#state = "closing";
+    this.inbound.discard();
+    this.outbound.finish(
+      { type: "close", closeCode, reason },
+      closedError(),
+      () => this.#closeWasSent(),
+    );
+    this.#armCloseTimer();
+  }
+
+  /**
+   * Fails the connection (RFC 6455 section 7.1.7): a Close frame goes out, then
+   * TCP is ended; what comes from the peer is not looked at any more.
+   */
+  fail(error: WebSocketError): void {
+    if (this.#failure !== null || this.#state === "closed") return;
+    this.#failure = error;
+    this.#deaf = true;
+    this.outbound.abandon(error);
+    this.inbound.discard();
+    const closeCode = error.closeCode ?? CloseCode.InternalError;
+    if (!this.#closeSent && isSendableCloseCode(closeCode)) {
+      this.#closeSent = true;
+      this.outbound.control({
+        type: "close",
+        closeCode,
+        reason: truncateReason(error.reason),
+      });
+    }
+    this.#state = "closing";
+    this.outbound.end();
+    this.#armCloseTimer();
+  }
+
+  /** Drops TCP at once. */
+  terminate(error: WebSocketError): void {
+    if (this.#state === "closed") return;
+    this.#failure ??= error;
+    this.#deaf = true;
+    this.#transport.destroy();
+  }
+
+  /** Sends a ping; resolves with milliseconds when its pong arrives. */
+  ping(payload: Uint8Array | undefined): Promise<number> {
+    if (this.#state !== "open") return rejected(closedError());
+    this.#pings ??= new PendingPings();
+    const { message, answered } = this.#pings.add(payload);
+    this.outbound.control(message);
+    return answered;
+  }
+
+  /** See {@linkcode TransportReceiver}. */
+  receive(chunk: Uint8Array<ArrayBuffer>): void {
+    this.quietTicks = 0;
+    if (this.#deaf) return;
+    this.outbound.cork();
+    try {
+      this.#decoder.transform(chunk, this.#frames);
+    } catch (error) {
+      this.error(error);
+    }
+    this.outbound.uncork();
+    this.inboundChanged();
+  }
+
+  /** See {@linkcode TransportReceiver}. */
+  receiveEnd(): void {
+    if (this.#received !== null) {
+      // The server ends TCP first; a client that did so before the server has
+      // answered its Close can still read the answer.
+      if (this.#closeSent) this.outbound.end();
+      return;
+    }
+    if (this.#failure === null) {
+      this.terminate(lostError("the peer ended TCP without a Close frame"));
+    }
+  }
+
+  /** See {@linkcode TransportReceiver}. */
+  transportClosed(error: Error | null): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#deaf = true;
+    clearTimeout(this.#closeTimer);
+    this.#keepAlive?.delete(this);
+    const wasClean = this.#failure === null && this.#received !== null &&
+      this.#closeSent;
+    if (wasClean) {
+      const { closeCode, reason } = this.#received!;
+      this.#result = { closeCode, reason, wasClean };
+    } else {
+      this.#failure ??= lostError(
+        error === null
+          ? "the connection was lost without a Close frame"
+          : `the connection was lost: ${error.message}`,
+      );
+      this.#result = {
+        closeCode: this.#failure.closeCode ?? CloseCode.AbnormalClosure,
+        reason: this.#failure.reason,
+        wasClean,
+      };
+    }
+    const refusal = this.#failure ?? closedError();
+    this.outbound.destroy(refusal);
+    this.#pings?.reject(refusal);
+    this.inbound.end(this.#failure);
+    this.#settleClosed();
+    this.#owner?.sessionClosed(this.#result);
+  }
+
+  /** The sink of the fused stages: messages and control frames. */
+  enqueue(message: DecodedMessage): void {
+    if (this.#deaf) return;
+    if (typeof message === "string" || message instanceof Uint8Array) {
+      this.inbound.push(message);
+    } else if ("first" in message) {
+      this.inbound.pushFragment(message);
+    } else {
+      this.#control(message);
+    }
+  }
+
+  /** The fused stages failed. */
+  error(reason: unknown): void {
+    this.fail(
+      reason instanceof WebSocketError ? reason : new ProtocolError(
+        CloseCode.InternalError,
+        reason instanceof Error ? reason.message : String(reason),
+      ),
+    );
+  }
+
+  /** See {@linkcode InboundOwner}. */
+  inboundChanged(): void {
+    const pause = this.#state === "open" && this.#received === null &&
+      this.inbound.full;
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#transport.pause();
+    else this.#transport.resume();
+  }
+
+  /** See {@linkcode InboundOwner}. */
+  inboundWantsFragments(): void {
+    this.#messages.fragments = true;
+  }
+
+  /** See {@linkcode InboundOwner}. */
+  inboundCancelled(reason: unknown): void {
+    this.closeWith(reason, CloseCode.NormalClosure);
+  }
+
+  /** See {@linkcode InboundOwner}. */
+  inboundHookFailed(error: unknown): void {
+    this.#owner?.sessionHookFailed(error);
+    this.closeWith(error, CloseCode.InternalError);
+  }
+
+  /** Closes with the code of a {@linkcode WebSocketError}, or with another. */
+  closeWith(error: unknown, otherwise: number): void {
+    if (error instanceof WebSocketError) {
+      const closeCode = error.closeCode ?? otherwise;
+      if (isSendableCloseCode(closeCode)) {
+        this.close(closeCode, truncateReason(error.reason));
+        return;
+      }
+    }
+    this.close(otherwise, "");
+  }
+
+  /** See {@linkcode OutboundOwner}. */
+  outboundDrained(): void {
+    this.quietTicks = 0;
+    this.#owner?.sessionDrained();
+  }
+
+  /** See {@linkcode OutboundOwner}. */
+  outboundOverflowed(bufferedAmount: number): void {
+    this.terminate(
+      lostError(
+        `${bufferedAmount} bytes wait for a peer that does not read them, more than maxBufferedBytes (${this.#options.maxBufferedBytes}): await send(), or raise the limit`,
+      ),
+    );
+  }
+
+  /** See {@linkcode OutboundOwner}. */
+  outboundBroken(error: unknown): void {
+    this.fail(
+      new WebSocketError(
+        `a message sent as a stream could not be completed: ${
+          error instanceof Error ? error.message : String(error)
+        }`,
+        { closeCode: CloseCode.InternalError },
+      ),
+    );
+  }
+
+  /** See {@linkcode KeepAliveMember}. */
+  get paused(): boolean {
+    return this.#paused || this.#state !== "open";
+  }
+
+  /** See {@linkcode KeepAliveMember}. */
+  keepAlivePing(): void {
+    this.outbound.control({ type: "ping", payload: new Uint8Array(0) });
+  }
+
+  /** See {@linkcode KeepAliveMember}. */
+  keepAliveTimedOut(): void {
+    const { interval, timeout } = this.#options.keepAlive!;
+    const message =
+      `the peer was silent for ${interval} ms and did not answer a ping within ${timeout} ms`;
+    this.fail(
+      new WebSocketError(message, {
+        closeCode: CloseCode.InternalError,
+        reason: "keepalive timeout",
+      }),
+    );
+  }
+
+  #control(message: ControlMessage): void {
+    switch (message.type) {
+      case "ping":
+        if (!this.#closeSent) {
+          this.outbound.control({ type: "pong", payload: message.payload });
+        }
+        break;
+      case "pong":
+        this.#pings?.answer(message.payload);
+        break;
+      case "close":
+        this.#receiveClose(message);
+    }
+  }
+
+  #receiveClose(message: CloseMessage): void {
+    this.#received = message;
+    this.#deaf = true;
+    if (this.#closeSent) {
+      this.#endTransport();
+    } else if (this.#state === "open") {
+      this.#armCloseTimer();
+      this.inbound.finish(() => this.#replyToClose());
+    }
+  }
+
+  /** Echoes the code of the peer's Close frame, behind what waits to be sent. */
+  #replyToClose(): void {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    this.inbound.discard();
+    this.outbound.finish(
+      { type: "close", closeCode: this.#received!.closeCode, reason: "" },
+      closedError(),
+      () => this.#closeWasSent(),
+    );
+  }
+
+  #closeWasSent(): void {
+    this.#closeSent = true;
+    if (this.#received !== null) this.#endTransport();
+  }
+
+  /** Both Close frames were exchanged: the server ends TCP first (section 7.1.1). */
+  #endTransport(): void {
+    this.#armCloseTimer();
+    if (this.#role === "server") this.outbound.end();
+  }
+
+  #armCloseTimer(): void {
+    clearTimeout(this.#closeTimer);
+    this.#bufferedAtTimer = this.outbound.bufferedAmount;
+    this.#closeTimer = setTimeout(
+      () => this.#closeTimedOut(),
+      this.#options.closeTimeout,
+    );
+  }
+
+  #closeTimedOut(): void {
+    if (this.#state === "open") {
+      // The application has not taken what came before the peer's Close.
+      this.#replyToClose();
+      this.#armCloseTimer();
+    } else if (this.outbound.bufferedAmount < this.#bufferedAtTimer) {
+      this.#armCloseTimer();
+    } else {
+      const { closeTimeout } = this.#options;
+      if (this.#received === null) {
+        this.#failure ??= lostError(
+          `the peer did not answer the Close frame within closeTimeout (${closeTimeout} ms)`,
+        );
+      }
+      this.#transport.destroy();
+    }
+  }
+
+  #settleClosed(): void {
+    if (this.#closed === null || this.#result === null) return;
+    if (this.#failure !== null) {
+      this.#closed.reject(this.#failure);
+    } else {
+      const { closeCode, reason } = this.#result;
+      this.#closed.resolve({ closeCode, reason });
+    }
+  }
+}
+
+function lostError(message: string): WebSocketError {
+  return new WebSocketError(message, { closeCode: CloseCode.AbnormalClosure });
+}
+
+function closedError(): WebSocketError {
+  return new WebSocketError(
+    "nothing can be sent: the connection is closing or closed",
+  );
+}

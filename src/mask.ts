@@ -1,0 +1,86 @@
+/**
+ * Masking: RFC 6455 section 5.3.
+ *
+ * @module
+ */
+
+/** Below this length a view of 32-bit words costs more than it saves. */
+const wordwiseFrom = 96;
+
+/**
+ * Masks, or unmasks, bytes in place.
+ *
+ * @param bytes Where the payload stands.
+ * @param start The first byte of it.
+ * @param end The byte after its last.
+ * @param key The masking key: four bytes, the first one in the highest bits.
+ * @param position How many bytes of the same frame's payload came before
+ * `start`. Default 0.
+ */
+export function applyMask(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  key: number,
+  position = 0,
+): void {
+  // The key, turned so that its highest byte belongs to the byte at `start`.
+  const turn = (position & 3) << 3;
+  let turned = turn === 0 ? key : (key << turn) | (key >>> (32 - turn));
+  let index = start;
+  if (end - start >= wordwiseFrom) {
+    while ((bytes.byteOffset + index) & 3) {
+      bytes[index++] ^= turned >>> 24;
+      turned = (turned << 8) | (turned >>> 24);
+    }
+    const words = new Int32Array(
+      bytes.buffer,
+      bytes.byteOffset + index,
+      (end - index) >> 2,
+    );
+    const word = littleEndian ? swapBytes(turned) : turned;
+    const length = words.length;
+    for (let at = 0; at < length; at++) words[at] ^= word;
+    index += length << 2;
+  }
+  const key0 = turned >>> 24;
+  const key1 = (turned >>> 16) & 0xff;
+  const key2 = (turned >>> 8) & 0xff;
+  const key3 = turned & 0xff;
+  const whole = end - 3;
+  while (index < whole) {
+    bytes[index] ^= key0;
+    bytes[index + 1] ^= key1;
+    bytes[index + 2] ^= key2;
+    bytes[index + 3] ^= key3;
+    index += 4;
+  }
+  if (index < end) bytes[index++] ^= key0;
+  if (index < end) bytes[index++] ^= key1;
+  if (index < end) bytes[index] ^= key2;
+}
+
+const littleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+function swapBytes(word: number): number {
+  return (word >>> 24) | ((word >>> 8) & 0xff00) | ((word & 0xff00) << 8) |
+    (word << 24);
+}
+
+const keys = new Uint32Array(256);
+let used = keys.length;
+
+/**
+ * A masking key from the platform's cryptographic random source, as RFC 6455
+ * section 5.3 demands: unpredictable, and new for every frame.
+ */
+export function randomMaskingKey(): number {
+  if (used === keys.length) {
+    crypto.getRandomValues(keys);
+    used = 0;
+  }
+  const key = keys[used] | 0;
+  // A key that was used is not kept where it could be read again.
+  keys[used++] = 0;
+  return key;
+}

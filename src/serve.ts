@@ -1,0 +1,298 @@
+/**
+ * The server.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { CloseCode, encodeCloseBody } from "./close.ts";
+import type { WebSocketConnection } from "./connection/connection.ts";
+import { createDeferred, type Deferred } from "./connection/deferred.ts";
+import type { Handler } from "./connection/handler.ts";
+import { positive } from "./connection/options.ts";
+import { answerWithFetch, type FetchHandler } from "./fetch.ts";
+import {
+  HttpListener,
+  type ListenOptions,
+  type ServerAddress,
+} from "./listener.ts";
+import { type UpgradeOptions, Upgrader } from "./upgrade.ts";
+
+/** Options of {@linkcode serve}. */
+export interface ServeOptions<Data = unknown>
+  extends ListenOptions, UpgradeOptions<Data> {
+  /**
+   * Answers plain HTTP: any fetch-style application, such as Hono's
+   * `app.fetch`. By default a plain request gets 426.
+   */
+  fetch?: FetchHandler;
+  /** Is called once the server listens. */
+  onListen?: (address: ServerAddress) => void;
+  /** Shuts the server down when it aborts. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Server.shutdown}. */
+export interface ShutdownOptions {
+  /** The code that every connection is closed with. Default 1001 (going away). */
+  closeCode?: number;
+  /** The reason that goes with it, at most 123 bytes of UTF-8. Default `""`. */
+  reason?: string;
+  /** Milliseconds after which what is left is dropped. Default 10,000. */
+  timeout?: number;
+}
+
+/**
+ * A server that {@linkcode serve} has started.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@weir/ws";
+ *
+ * await using server = serve({ port: 0 }, (socket) => socket.readable.pipeTo(socket.writable));
+ * await server.ready;
+ * console.log(server.url); // ws://127.0.0.1:…/
+ * ```
+ */
+export class Server {
+  readonly #listener: HttpListener;
+  readonly #upgrader: Upgrader;
+  readonly #options: ServeOptions;
+  readonly #ready: Deferred<void> = createDeferred();
+  readonly #finished: Deferred<void> = createDeferred();
+  #watched = false;
+  #shutdown: Promise<void> | null = null;
+
+  /** Made by {@linkcode serve}. */
+  constructor(options: ServeOptions, handler: Handler) {
+    this.#options = options;
+    this.#upgrader = new Upgrader(options, handler);
+    const handshakeTimeout = positive(options, "handshakeTimeout", 10_000);
+    this.#listener = new HttpListener(options, handshakeTimeout, {
+      request: (request, response) => this.#onRequest(request, response),
+      upgrade: (request, socket, head) =>
+        this.#onUpgrade(request, socket, head),
+      failed: (error) => this.#reportError(error),
+    });
+    this.#listen();
+  }
+
+  /**
+   * Where the server listens.
+   *
+   * @throws {Error} Before {@linkcode ready} has resolved.
+   */
+  get addr(): ServerAddress {
+    return this.#listener.address;
+  }
+
+  /**
+   * Where clients connect to, such as `ws://127.0.0.1:8000/`. A server on all
+   * addresses names the loopback one.
+   *
+   * @throws {Error} Before {@linkcode ready} has resolved.
+   */
+  get url(): string {
+    const scheme = this.#listener.secure ? "wss" : "ws";
+    const { addr } = this;
+    if (addr.transport === "unix") return `${scheme}+unix://${addr.path}`;
+    const hostname = addr.hostname === "0.0.0.0"
+      ? "127.0.0.1"
+      : addr.hostname === "::"
+      ? "::1"
+      : addr.hostname;
+    return `${scheme}://${
+      hostname.includes(":") ? `[${hostname}]` : hostname
+    }:${addr.port}/`;
+  }
+
+  /** The open connections. */
+  get sockets(): ReadonlySet<WebSocketConnection> {
+    return this.#upgrader.sockets;
+  }
+
+  /**
+   * Fulfils when the server listens. Rejects with the system's error, such as
+   * one of the code `EADDRINUSE`, if it can't. If neither this nor `finished` is
+   * asked for, that error ends the program.
+   */
+  get ready(): Promise<void> {
+    this.#watched = true;
+    return this.#ready.promise;
+  }
+
+  /** Fulfils when the server has shut down; rejects as {@linkcode ready} does. */
+  get finished(): Promise<void> {
+    this.#watched = true;
+    return this.#finished.promise;
+  }
+
+  /**
+   * Shuts down: no connection is accepted any more, each open one is closed
+   * behind what was sent on it, and plain requests are answered to their end.
+   *
+   * @param options What clients are told, and how long they have.
+   * @returns A promise that fulfils when nothing is left. Calling again gives
+   * the same one.
+   * @throws {RangeError} For a code that must not be sent, a reason that is too
+   * long, or a timeout that is not above 0.
+   */
+  shutdown(options: ShutdownOptions = {}): Promise<void> {
+    const closeCode = options.closeCode ?? CloseCode.GoingAway;
+    const reason = options.reason ?? "";
+    const timeout = positive(options, "timeout", 10_000);
+    encodeCloseBody(closeCode, reason);
+    return this.#shutdown ??= this.#close(closeCode, reason, timeout);
+  }
+
+  /** Keeps the process running while the server listens; the default. */
+  ref(): void {
+    this.#listener.ref();
+  }
+
+  /** Lets the process end though the server listens. */
+  unref(): void {
+    this.#listener.unref();
+  }
+
+  /** Shuts down with the defaults, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  async #listen(): Promise<void> {
+    const { signal, onListen } = this.#options;
+    try {
+      await this.#listener.listen();
+    } catch (error) {
+      this.#ready.reject(error);
+      this.#finished.reject(error);
+      if (!this.#watched) throw error;
+      return;
+    }
+    this.#ready.resolve();
+    if (signal !== undefined) {
+      const onAbort = (): void => void this.shutdown();
+      if (signal.aborted) onAbort();
+      else {
+        signal.addEventListener("abort", onAbort);
+        this.#finished.promise.then(() =>
+          signal.removeEventListener("abort", onAbort)
+        );
+      }
+    }
+    onListen?.(this.addr);
+  }
+
+  async #close(
+    closeCode: number,
+    reason: string,
+    timeout: number,
+  ): Promise<void> {
+    // One that never came to listen has nothing to close.
+    await this.#ready.promise.catch(() => {});
+    const timer = setTimeout(() => {
+      this.#upgrader.terminate();
+      this.#listener.terminate();
+    }, timeout);
+    await Promise.all([
+      this.#upgrader.close(closeCode, reason),
+      this.#listener.close(),
+    ]);
+    clearTimeout(timer);
+    this.#finished.resolve();
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { fetch = upgradeRequired } = this.#options;
+    answerWithFetch(
+      fetch,
+      request,
+      response,
+      this.#listener.secure,
+      (error) => this.#reportError(error),
+    );
+  }
+
+  #onUpgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Uint8Array,
+  ): void {
+    this.#upgrader.upgrade(request, socket, head);
+  }
+
+  #reportError(error: unknown): void {
+    const { onError = console.error } = this.#options;
+    try {
+      (onError as (error: unknown) => void)(error);
+    } catch (second) {
+      console.error(second);
+    }
+  }
+}
+
+/**
+ * Listens, answers plain HTTP with `fetch`, and upgrades WebSocket handshakes
+ * (RFC 6455): on TCP, TLS or a Unix domain socket; on Deno, Bun and Node.
+ *
+ * @param options Where to listen, how handshakes are answered, and what the
+ * connections are like. Every option has a default.
+ * @param handler A function that is called with each connection, or an object of
+ * hooks.
+ * @returns The server, which begins to listen: await `ready` to be sure that it
+ * does.
+ * @throws {TypeError | RangeError} For options or a handler that can't be right.
+ *
+ * @example An echo server, as streams
+ * ```ts
+ * import { serve } from "@weir/ws";
+ *
+ * serve({ port: 0 }, ({ readable, writable }) => readable.pipeTo(writable));
+ * ```
+ *
+ * @example Hooks, plain HTTP beside them, and a check of who connects
+ * ```ts
+ * import { serve } from "@weir/ws";
+ *
+ * serve({
+ *   port: 0,
+ *   fetch: () => new Response("plain HTTP lives here"),
+ *   upgrade: (request) =>
+ *     request.headers.has("authorization")
+ *       ? { data: { user: "ada" } }
+ *       : new Response("Who are you?", { status: 401 }),
+ * }, {
+ *   message: (socket, message) => socket.send(message),
+ * });
+ * ```
+ */
+export function serve<Data = unknown>(
+  options: ServeOptions<Data>,
+  handler: Handler<Data>,
+): Server;
+/** The same with default options: port 8000 on all IPv4 addresses. */
+export function serve<Data = unknown>(handler: Handler<Data>): Server;
+export function serve<Data>(
+  first: ServeOptions<Data> | Handler<Data>,
+  second?: Handler<Data>,
+): Server {
+  return new Server(
+    (second === undefined ? {} : first) as ServeOptions,
+    (second ?? first) as Handler,
+  );
+}
+
+function upgradeRequired(): Response {
+  return new Response(
+    "This is a WebSocket server: connect to it with ws://\n",
+    {
+      status: 426,
+      headers: {
+        "upgrade": "websocket",
+        "connection": "Upgrade",
+        "content-type": "text/plain; charset=utf-8",
+      },
+    },
+  );
+}

@@ -1,0 +1,149 @@
+/**
+ * TLS on Deno, through its native listener.
+ *
+ * Deno's `node:tls` sockets ignore `pause()`, so that a peer could fill the
+ * server's memory. Connections of `Deno.listenTls` are read only when asked:
+ * each is made into a Node duplex and given to a `node:http` server.
+ *
+ * @module
+ */
+import { Duplex } from "node:stream";
+
+/** The parts of `Deno.TlsConn` that are used here. */
+interface DenoConnection {
+  readonly remoteAddr: { hostname: string; port: number };
+  handshake(): Promise<unknown>;
+  read(bytes: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+}
+
+/** The parts of `Deno.TlsListener` that are used here. */
+export interface DenoListener extends AsyncIterable<DenoConnection> {
+  readonly addr: { hostname: string; port: number };
+  accept(): Promise<DenoConnection>;
+  close(): void;
+  ref(): void;
+  unref(): void;
+}
+
+/** The parts of the `Deno` namespace that are used here. */
+interface DenoNamespace {
+  listenTls(
+    options: { port: number; hostname: string; cert: string; key: string },
+  ): DenoListener;
+}
+
+/** The `Deno` namespace, on Deno. */
+export function denoNamespace(): DenoNamespace | undefined {
+  return (globalThis as { Deno?: DenoNamespace }).Deno;
+}
+
+const readLength = 64 * 1024;
+
+/** A `Deno.TlsConn` as a Node socket: as much of one as HTTP and WebSocket need. */
+export class DenoTlsSocket extends Duplex {
+  /** Tells the HTTP side that the scheme is `https:`. */
+  readonly encrypted = true;
+  /** The peer's IP address. */
+  readonly remoteAddress: string;
+  /** The peer's port. */
+  readonly remotePort: number;
+  readonly #connection: DenoConnection;
+  #timeout: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param connection An accepted connection; it belongs to the socket. */
+  constructor(connection: DenoConnection) {
+    super({
+      allowHalfOpen: true,
+      highWaterMark: readLength,
+      // A chunk that waits is handed out alone, never joined with the next.
+      decodeStrings: true,
+    });
+    this.#connection = connection;
+    this.remoteAddress = connection.remoteAddr.hostname;
+    this.remotePort = connection.remoteAddr.port;
+  }
+
+  /** Drops a peer that does not finish the TLS handshake in time. */
+  limitHandshake(milliseconds: number): void {
+    this.#timeout = setTimeout(() => this.destroy(), milliseconds);
+    this.#connection.handshake().then(
+      () => clearTimeout(this.#timeout),
+      () => this.destroy(),
+    );
+  }
+
+  /** As `net.Socket.setTimeout(0)`; idle time is not limited here. */
+  setTimeout(): this {
+    return this;
+  }
+
+  /** As `net.Socket.setNoDelay()`; TLS records go out at once. */
+  setNoDelay(): this {
+    return this;
+  }
+
+  /** As `net.Socket.setKeepAlive()`. */
+  setKeepAlive(): this {
+    return this;
+  }
+
+  /** Ends the outgoing direction, then drops the connection. */
+  override destroySoon(): void {
+    if (this.writableFinished) this.destroy();
+    else this.once("finish", () => this.destroy()).end();
+  }
+
+  override async _read(): Promise<void> {
+    const bytes = new Uint8Array(readLength);
+    try {
+      const length = await this.#connection.read(bytes);
+      this.push(length === null ? null : bytes.subarray(0, length));
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
+  override async _write(
+    chunk: Uint8Array,
+    _encoding: string,
+    callback: (error?: Error | null) => void,
+  ): Promise<void> {
+    try {
+      let written = 0;
+      while (written < chunk.length) {
+        written += await this.#connection.write(chunk.subarray(written));
+      }
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    callback();
+  }
+
+  override async _final(
+    callback: (error?: Error | null) => void,
+  ): Promise<void> {
+    try {
+      await this.#connection.closeWrite();
+    } catch {
+      // The peer is gone: `close` tells.
+    }
+    callback();
+  }
+
+  override _destroy(
+    error: Error | null,
+    callback: (error?: Error | null) => void,
+  ): void {
+    clearTimeout(this.#timeout);
+    try {
+      this.#connection.close();
+    } catch {
+      // It was closed already.
+    }
+    callback(error);
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Any pair of byte streams as a transport.
+ *
+ * @module
+ */
+import type {
+  NetworkAddress,
+  Transport,
+  TransportReceiver,
+} from "../connection/transport.ts";
+
+/** A duplex of Web Streams: a `Deno.Conn`, a WebTransport stream, two `TransformStream`s. */
+export interface ByteDuplex {
+  /** Bytes from the peer. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** Bytes to the peer. */
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+/** See the module. */
+export class DuplexTransport implements Transport {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #receiver: TransportReceiver | null = null;
+  #buffered = 0;
+  #paused = false;
+  #reading = false;
+  #readDone = false;
+  #writeDone = false;
+  #closed = false;
+  /** The address that was given. */
+  readonly remoteAddress: NetworkAddress | null;
+
+  /**
+   * @param duplex The streams; they are locked.
+   * @param remoteAddress The peer's address, where one is known.
+   */
+  constructor(duplex: ByteDuplex, remoteAddress: NetworkAddress | null) {
+    this.#reader = duplex.readable.getReader();
+    this.#writer = duplex.writable.getWriter();
+    this.remoteAddress = remoteAddress;
+  }
+
+  /** See {@linkcode Transport}. */
+  get bufferedAmount(): number {
+    return this.#buffered;
+  }
+
+  /** See {@linkcode Transport}. */
+  start(receiver: TransportReceiver): void {
+    this.#receiver = receiver;
+    this.#writer.closed.then(
+      () => this.#writeEnded(),
+      (error) => this.#fail(error),
+    );
+    this.#read();
+  }
+
+  /** See {@linkcode Transport}. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** See {@linkcode Transport}. */
+  resume(): void {
+    this.#paused = false;
+    this.#read();
+  }
+
+  /** See {@linkcode Transport}. */
+  write(chunks: readonly Uint8Array[], written?: () => void): void {
+    const last = chunks.length - 1;
+    chunks.forEach((chunk, index) => {
+      this.#buffered += chunk.length;
+      this.#writer.write(chunk).then(() => {
+        this.#buffered -= chunk.length;
+        if (index === last) written?.();
+      }, (error) => this.#fail(error));
+    });
+  }
+
+  /** See {@linkcode Transport}. */
+  end(): void {
+    // Its failure is seen through `closed`.
+    this.#writer.close().catch(() => {});
+  }
+
+  /** See {@linkcode Transport}. */
+  destroy(): void {
+    this.#fail(null);
+  }
+
+  async #read(): Promise<void> {
+    if (this.#reading || this.#receiver === null) return;
+    this.#reading = true;
+    try {
+      while (!this.#paused && !this.#closed) {
+        const { done, value } = await this.#reader.read();
+        if (this.#closed) break;
+        if (done) {
+          this.#readDone = true;
+          this.#receiver.receiveEnd();
+          this.#closeIfDone();
+          break;
+        }
+        this.#receiver.receive(value as Uint8Array<ArrayBuffer>);
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #writeEnded(): void {
+    this.#writeDone = true;
+    this.#closeIfDone();
+  }
+
+  #closeIfDone(): void {
+    if (this.#readDone && this.#writeDone) this.#close(null);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed) return;
+    const reason = error ?? new Error("the connection was dropped");
+    this.#reader.cancel(reason).catch(() => {});
+    this.#writer.abort(reason).catch(() => {});
+    this.#close(error instanceof Error ? error : null);
+  }
+
+  #close(error: Error | null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    // As with a socket, the end is told after the call that caused it.
+    queueMicrotask(() => this.#receiver?.transportClosed(error));
+  }
+}

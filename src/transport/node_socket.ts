@@ -1,0 +1,97 @@
+/**
+ * A Node socket, plain or TLS, as a transport. The same on all three runtimes.
+ *
+ * @module
+ */
+import type { Duplex } from "node:stream";
+import type {
+  NetworkAddress,
+  Transport,
+  TransportReceiver,
+} from "../connection/transport.ts";
+
+/** What a socket has beside a duplex. */
+interface SocketMembers {
+  readonly remoteAddress?: string;
+  readonly remotePort?: number;
+  setNoDelay?(noDelay: boolean): void;
+  setTimeout?(milliseconds: number): void;
+}
+
+/** See the module. */
+export class NodeSocketTransport implements Transport {
+  readonly #socket: Duplex & SocketMembers;
+  #error: Error | null = null;
+  /** The peer's address, where the socket knows it. */
+  readonly remoteAddress: NetworkAddress | null;
+
+  /** @param socket A socket whose handshake is done. */
+  constructor(socket: Duplex & SocketMembers) {
+    this.#socket = socket;
+    this.remoteAddress = addressOf(socket);
+    socket.setNoDelay?.(true);
+    // A limit that the HTTP server may have set ends with the handshake.
+    socket.setTimeout?.(0);
+  }
+
+  /** See {@linkcode Transport}. */
+  get bufferedAmount(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** See {@linkcode Transport}. */
+  start(receiver: TransportReceiver): void {
+    const socket = this.#socket;
+    socket.on("error", (error) => {
+      this.#error ??= error;
+    });
+    socket.on("end", () => receiver.receiveEnd());
+    socket.on("close", () => receiver.transportClosed(this.#error));
+    if (socket.destroyed) {
+      queueMicrotask(() => receiver.transportClosed(this.#error));
+      return;
+    }
+    socket.on("data", (chunk) => receiver.receive(chunk));
+  }
+
+  /** See {@linkcode Transport}. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** See {@linkcode Transport}. */
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** See {@linkcode Transport}. */
+  write(chunks: readonly Uint8Array[], written?: () => void): void {
+    const socket = this.#socket;
+    if (!socket.writable) return;
+    const last = chunks.length - 1;
+    if (last === 0) {
+      socket.write(chunks[0], written);
+      return;
+    }
+    socket.cork();
+    for (let index = 0; index < last; index++) socket.write(chunks[index]);
+    socket.write(chunks[last], written);
+    socket.uncork();
+  }
+
+  /** See {@linkcode Transport}. */
+  end(): void {
+    if (this.#socket.writable) this.#socket.end();
+  }
+
+  /** See {@linkcode Transport}. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+function addressOf(socket: SocketMembers): NetworkAddress | null {
+  const { remoteAddress, remotePort } = socket;
+  if (remoteAddress === undefined || remotePort === undefined) return null;
+  return { transport: "tcp", hostname: remoteAddress, port: remotePort };
+}

@@ -1,0 +1,401 @@
+/**
+ * From an HTTP upgrade request to a connection, on any `node:http` server.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocketConnection } from "./connection/connection.ts";
+import {
+  checkHandler,
+  type ErrorCallback,
+  type Handler,
+  HandlerRunner,
+} from "./connection/handler.ts";
+import {
+  type ConnectionOptions,
+  positive,
+  resolveConnectionOptions,
+  type ResolvedConnectionOptions,
+} from "./connection/options.ts";
+import { Session } from "./connection/session.ts";
+import {
+  checkOriginPolicy,
+  isOriginAllowed,
+  type OriginPolicy,
+} from "./handshake/origin.ts";
+import {
+  acceptValue,
+  checkHandshakeRequest,
+  type HandshakeOffer,
+} from "./handshake/request.ts";
+import {
+  checkResponseHeaders,
+  formatResponseHead,
+  HandshakeError,
+  type HeaderEntry,
+} from "./handshake/response.ts";
+import {
+  checkProtocols,
+  checkSelectedProtocol,
+  selectProtocol,
+} from "./handshake/subprotocol.ts";
+import {
+  requestFromHeaders,
+  writeRefusal,
+  writeResponse,
+} from "./transport/http_message.ts";
+import { NodeSocketTransport } from "./transport/node_socket.ts";
+
+/** What the `upgrade` hook may give for a connection that it accepts. */
+export interface UpgradeAnswer<Data = unknown> {
+  /**
+   * The subprotocol, one of those that the client offered, or `""` for none. By
+   * default it is chosen from the option `protocols`.
+   */
+  protocol?: string;
+  /** Headers for the response, such as `Set-Cookie`. */
+  headers?: HeadersInit;
+  /** What {@linkcode WebSocketConnection.data} shall be. */
+  data?: Data;
+  /** A handler for this connection, in place of the one that `serve()` was given. */
+  handler?: Handler<Data>;
+}
+
+/**
+ * Decides on a handshake: a `Response` refuses it, an object or nothing accepts
+ * it.
+ */
+export type UpgradeHook<Data = unknown> = (
+  request: Request,
+) =>
+  | Response
+  | UpgradeAnswer<Data>
+  | void
+  | Promise<Response | UpgradeAnswer<Data> | void>;
+
+/** How handshakes are answered, and what the connections are like. */
+export interface UpgradeOptions<Data = unknown> extends ConnectionOptions {
+  /** The subprotocols that the server speaks, the preferred one first. Default none. */
+  protocols?: readonly string[];
+  /**
+   * The pages that may connect: `"same-origin"`, `"*"`, a list, or a function.
+   * Default `"same-origin"`: the `Origin` header names the same host as `Host`,
+   * or is missing, as with clients that are not browsers.
+   */
+  origins?: OriginPolicy;
+  /** Is asked about each valid handshake. By default all are accepted. */
+  upgrade?: UpgradeHook<Data>;
+  /** Milliseconds that a handshake may take, `upgrade` included. Default 10,000. */
+  handshakeTimeout?: number;
+  /**
+   * Is told what a handler, a hook or `upgrade` failed with. `socket` is missing
+   * where there is no connection yet. By default it is written to the console.
+   */
+  onError?: (error: unknown, socket?: WebSocketConnection) => void;
+}
+
+/** The handshakes and connections of one server. */
+export class Upgrader {
+  /** The open connections. */
+  readonly sockets: Set<WebSocketConnection> = new Set();
+  readonly #options: UpgradeOptions;
+  readonly #connectionOptions: ResolvedConnectionOptions;
+  readonly #handler: Handler;
+  readonly #onError: ErrorCallback;
+  readonly #handshakeTimeout: number;
+  /** Sockets whose `upgrade` hook has not answered yet. */
+  readonly #undecided = new Set<Duplex>();
+  #closing = false;
+  #whenIdle: (() => void) | null = null;
+
+  /**
+   * @throws {TypeError} For options or a handler that can't be right.
+   * @throws {RangeError} For numbers out of range.
+   */
+  constructor(options: UpgradeOptions, handler: Handler) {
+    checkHandler(handler);
+    checkProtocols(options.protocols ?? []);
+    if (options.origins !== undefined) checkOriginPolicy(options.origins);
+    this.#options = options;
+    this.#connectionOptions = resolveConnectionOptions(options);
+    this.#handshakeTimeout = positive(options, "handshakeTimeout", 10_000);
+    this.#handler = handler;
+    this.#onError = options.onError ?? ((error) => console.error(error));
+  }
+
+  /** Answers an upgrade request. Never throws. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    // Until the connection listens itself.
+    socket.on("error", ignore);
+    try {
+      const offer = this.#check(request);
+      if (this.#options.upgrade === undefined) {
+        this.#accept(request, socket, head, offer, {});
+      } else {
+        this.#ask(this.#options.upgrade, request, socket, head, offer);
+      }
+    } catch (error) {
+      this.#refuse(socket, error);
+    }
+  }
+
+  /** Accepts no more, and resolves when no connection is left. */
+  close(closeCode: number, reason: string): Promise<void> {
+    this.#closing = true;
+    for (const socket of this.sockets) socket.close({ closeCode, reason });
+    return new Promise((resolve) => {
+      if (this.#isIdle()) resolve();
+      else this.#whenIdle = resolve;
+    });
+  }
+
+  /** Drops all that is left. */
+  terminate(): void {
+    for (const socket of this.#undecided) socket.destroy();
+    this.#undecided.clear();
+    for (const socket of this.sockets) socket.terminate();
+    this.#settleIdle();
+  }
+
+  #check(request: IncomingMessage): HandshakeOffer {
+    if (this.#closing) throw shuttingDown();
+    const offer = checkHandshakeRequest({
+      method: request.method ?? "",
+      target: request.url ?? "",
+      httpVersion: request.httpVersion,
+      rawHeaders: request.rawHeaders,
+    });
+    if (!isOriginAllowed(offer.origin, offer.host, this.#options.origins)) {
+      throw new HandshakeError(
+        403,
+        `A page of the origin ${
+          JSON.stringify(offer.origin)
+        } may not open a WebSocket here. The server can allow it with its option "origins".`,
+      );
+    }
+    return offer;
+  }
+
+  /** Lets the `upgrade` hook decide. */
+  async #ask(
+    hook: UpgradeHook,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Uint8Array,
+    offer: HandshakeOffer,
+  ): Promise<void> {
+    this.#undecided.add(socket);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    try {
+      let answer = hook(requestOf(request, socket, offer));
+      if (answer instanceof Promise) {
+        const limit = Promise.withResolvers<never>();
+        timer = setTimeout(
+          () => limit.reject(tooSlow(this.#handshakeTimeout)),
+          this.#handshakeTimeout,
+        );
+        answer = await Promise.race([answer, limit.promise]);
+      }
+      if (socket.destroyed) return;
+      if (answer instanceof Response) {
+        await writeResponse(socket, answer, false);
+      } else {
+        if (this.#closing) throw shuttingDown();
+        this.#accept(request, socket, head, offer, answer ?? {});
+      }
+    } catch (error) {
+      this.#refuse(socket, error);
+    } finally {
+      clearTimeout(timer);
+      this.#undecided.delete(socket);
+      this.#settleIdle();
+    }
+  }
+
+  #accept(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Uint8Array,
+    offer: HandshakeOffer,
+    answer: UpgradeAnswer,
+  ): void {
+    const handler = answer.handler ?? this.#handler;
+    if (answer.handler !== undefined) checkHandler(answer.handler);
+    let protocol = answer.protocol;
+    if (protocol === undefined) {
+      protocol = selectProtocol(offer.protocols, this.#options.protocols ?? []);
+    } else {
+      checkSelectedProtocol(protocol, offer.protocols);
+    }
+    const responseHead = acceptingHead(offer, protocol, answer.headers);
+    if (socket.destroyed) return;
+    socket.write(responseHead, "latin1");
+
+    const transport = new NodeSocketTransport(socket);
+    const session = new Session(transport, "server", this.#connectionOptions);
+    const secure = isSecure(socket);
+    const connection = new WebSocketConnection(session, {
+      protocol,
+      extensions: "",
+      url: `${secure ? "wss" : "ws"}://${offer.host}${pathOf(request)}`,
+      remoteAddress: transport.remoteAddress,
+      data: answer.data,
+      request: () => requestOf(request, socket, offer),
+    });
+    this.sockets.add(connection);
+    const runner = new HandlerRunner(
+      connection,
+      session,
+      handler,
+      this.#onError,
+      () => {
+        this.sockets.delete(connection);
+        this.#settleIdle();
+      },
+    );
+    runner.start(
+      new Uint8Array(head.buffer as ArrayBuffer, head.byteOffset, head.length),
+    );
+  }
+
+  #refuse(socket: Duplex, error: unknown): void {
+    if (error instanceof HandshakeError) {
+      writeRefusal(socket, error);
+      return;
+    }
+    this.#reportError(error);
+    writeRefusal(
+      socket,
+      new HandshakeError(500, "The server failed to answer this handshake."),
+    );
+  }
+
+  #reportError(error: unknown): void {
+    try {
+      (this.#onError as (error: unknown) => void)(error);
+    } catch (second) {
+      console.error(second);
+    }
+  }
+
+  #isIdle(): boolean {
+    return this.sockets.size === 0 && this.#undecided.size === 0;
+  }
+
+  #settleIdle(): void {
+    if (this.#whenIdle !== null && this.#isIdle()) this.#whenIdle();
+  }
+}
+
+/** Answers the `"upgrade"` event of a `node:http` or `node:https` server. */
+export type UpgradeListener = (
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Uint8Array,
+) => void;
+
+/**
+ * Makes a listener for the `"upgrade"` event of a `node:http` or `node:https`
+ * server: for Express, Fastify, Koa, Vite, `@hono/node-server`. It answers each
+ * upgrade request (RFC 6455 section 4.2), refusals included, and runs the
+ * handler on what it accepts. On Deno over TLS, prefer {@linkcode serve}: there a
+ * `node:https` socket can't be paused.
+ *
+ * @param options How handshakes are answered, and what the connections are like.
+ * @param handler Is called with each connection, or with what happens on it.
+ * @throws {TypeError | RangeError} For options or a handler that can't be right.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { createUpgradeHandler } from "@weir/ws";
+ *
+ * const server = createServer((_request, response) => response.end("hello"));
+ * server.on(
+ *   "upgrade",
+ *   createUpgradeHandler({}, {
+ *     message: (socket, message) => socket.send(message),
+ *   }),
+ * );
+ * server.listen(0);
+ * ```
+ */
+export function createUpgradeHandler<Data = unknown>(
+  options: UpgradeOptions<Data>,
+  handler: Handler<Data>,
+): UpgradeListener;
+/** The same with default options. */
+export function createUpgradeHandler<Data = unknown>(
+  handler: Handler<Data>,
+): UpgradeListener;
+export function createUpgradeHandler<Data>(
+  first: UpgradeOptions<Data> | Handler<Data>,
+  second?: Handler<Data>,
+): UpgradeListener {
+  const upgrader = new Upgrader(
+    (second === undefined ? {} : first) as UpgradeOptions,
+    (second ?? first) as Handler,
+  );
+  return (request, socket, head) => upgrader.upgrade(request, socket, head);
+}
+
+function acceptingHead(
+  offer: HandshakeOffer,
+  protocol: string,
+  headers: HeadersInit | undefined,
+): string {
+  const lines: HeaderEntry[] = [
+    ["Upgrade", "websocket"],
+    ["Connection", "Upgrade"],
+    ["Sec-WebSocket-Accept", acceptValue(offer.key, sha1)],
+  ];
+  if (protocol !== "") lines.push(["Sec-WebSocket-Protocol", protocol]);
+  if (headers !== undefined) {
+    const own = new Headers(headers);
+    checkResponseHeaders(own);
+    lines.push(...own);
+  }
+  return formatResponseHead(101, lines);
+}
+
+function sha1(text: string): string {
+  return createHash("sha1").update(text).digest("base64");
+}
+
+function isSecure(socket: Duplex): boolean {
+  return (socket as { encrypted?: boolean }).encrypted === true;
+}
+
+function pathOf(request: IncomingMessage): string {
+  const target = request.url ?? "/";
+  if (target.startsWith("/")) return target;
+  const url = new URL(target);
+  return url.pathname + url.search;
+}
+
+function requestOf(
+  request: IncomingMessage,
+  socket: Duplex,
+  offer: HandshakeOffer,
+): Request {
+  const scheme = isSecure(socket) ? "https" : "http";
+  return requestFromHeaders(
+    `${scheme}://${offer.host}${pathOf(request)}`,
+    request.rawHeaders,
+  );
+}
+
+function tooSlow(milliseconds: number): HandshakeError {
+  return new HandshakeError(
+    503,
+    `The server did not decide on this handshake within ${milliseconds} ms. Try again later.`,
+  );
+}
+
+function shuttingDown(): HandshakeError {
+  return new HandshakeError(503, "The server is shutting down.");
+}
+
+function ignore(): void {}
