@@ -1,0 +1,60 @@
+/**
+ * The demonstration server: `deno run -A server.ts`, `bun server.ts` or
+ * `node server.ts`, with `--help` for its flags.
+ */
+
+import { serve } from "./mod.ts";
+import { chat } from "./src/demonstration/chat.ts";
+import { notFound, servePage } from "./src/demonstration/page.ts";
+import type { Paths } from "./src/demonstration/paths.ts";
+import {
+  announce,
+  exitUnheard,
+  readCommandLine,
+  shutdownOnSignals,
+} from "./src/demonstration/process.ts";
+
+const paths: Paths = {
+  "/echo": {
+    about: "echoes through hooks",
+    handler: {
+      // Returning the promise waits for a slow client before the next message.
+      message: (socket, message) => socket.send(message),
+    },
+  },
+  "/echo-stream": {
+    about: "echoes with readable.pipeTo(writable)",
+    handler: ({ readable, writable }) => readable.pipeTo(writable),
+  },
+  "/echo-incoming": {
+    about: "sends each message back while it is still arriving",
+    handler: async (socket) => {
+      for await (const message of socket.incoming) {
+        await socket.send(message.body, { type: message.type });
+      }
+    },
+  },
+  "/chat": {
+    about: "relays every message to all others",
+    handler: chat(),
+  },
+};
+
+const options = readCommandLine();
+
+try {
+  const server = serve({
+    ...options,
+    fetch: servePage(paths),
+    upgrade(request) {
+      const { pathname } = new URL(request.url);
+      if (!Object.hasOwn(paths, pathname)) return notFound(pathname, paths);
+      return { handler: paths[pathname].handler };
+    },
+  }, paths["/echo"].handler);
+  await server.ready;
+  announce(server, paths);
+  shutdownOnSignals(server);
+} catch (error) {
+  exitUnheard(error, options);
+}

@@ -1,0 +1,108 @@
+/**
+ * What the demonstration server has to do with its process: arguments, output,
+ * signals and exit codes.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import type { ListenOptions, Server } from "../../mod.ts";
+import {
+  CommandLineError,
+  helpText,
+  parseCommandLine,
+} from "./command_line.ts";
+import { describePaths } from "./paths.ts";
+import type { Paths } from "./paths.ts";
+
+/**
+ * Ctrl-C reaches a server under `npx deno task` two or three times at once:
+ * from the terminal and from each parent that passes it on. Signals this close
+ * to the first one, in milliseconds, are the same request to stop.
+ */
+const sameSignalWithin = 500;
+
+/** How long clients get to answer the close frame, in milliseconds. */
+const shutdownTimeout = 3_000;
+
+/** Reads the process's flags; help ends the process with 0, bad flags with 2. */
+export function readCommandLine(): ListenOptions {
+  try {
+    const options = parseCommandLine(process.argv.slice(2));
+    if (options !== "help") return options;
+    console.log(helpText());
+    process.exit(0);
+  } catch (error) {
+    if (!(error instanceof CommandLineError)) throw error;
+    console.error(error.message);
+    process.exit(2);
+  }
+}
+
+/** Prints where the server listens and what each path does. */
+export function announce(server: Server, paths: Paths): void {
+  const { addr, url } = server;
+  const isUnix = addr.transport === "unix";
+  const address = isUnix ? addr.path : url.replace("ws", "http");
+  const base = isUnix ? `ws+unix:${addr.path}:` : url.slice(0, -1);
+  console.log(`Weir listens on ${address}`);
+  console.log(describePaths(paths, base));
+  console.log("Ctrl-C stops it.");
+}
+
+/** Says in one line why the server cannot listen and ends the process with 1. */
+export function exitUnheard(error: unknown, options: ListenOptions): never {
+  const { path, hostname, port } = options;
+  const address = path ?? `${hostname}:${port}`;
+  console.error(`Cannot listen on ${address}: ${reasonOf(error, options)}`);
+  process.exit(1);
+}
+
+function reasonOf(error: unknown, { path }: ListenOptions): string {
+  switch ((error as { code?: unknown } | undefined)?.code) {
+    case "EADDRINUSE":
+      return path === undefined
+        ? "the port is in use, choose another with --port"
+        : "it is in use, remove it or choose another with --unix";
+    case "EACCES":
+      return "permission denied";
+    case "EADDRNOTAVAIL":
+      return "this machine has no such address";
+    case "ENOENT":
+      return "no such directory";
+    case "ENOTFOUND":
+      return "no such host";
+    default:
+      return (error instanceof Error ? error.message : String(error))
+        .replaceAll(/\s+/g, " ");
+  }
+}
+
+/**
+ * On Ctrl-C and SIGTERM closes every connection with 1001 and ends the process
+ * with 0. A second signal ends it at once.
+ */
+export function shutdownOnSignals(server: Server): void {
+  let stoppingSince: number | undefined;
+  const stop = async (signal: "SIGINT" | "SIGTERM") => {
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince < sameSignalWithin) return;
+      process.exit(signal === "SIGINT" ? 130 : 143);
+    }
+    stoppingSince = performance.now();
+    console.log(`${signal}: closing ${server.sockets.size} connections.`);
+    try {
+      await server.shutdown({
+        reason: "The server stops",
+        timeout: shutdownTimeout,
+      });
+      console.log("Closed.");
+      process.exit(0);
+    } catch (error) {
+      console.error(error);
+      process.exit(1);
+    }
+  };
+  process.on("SIGINT", () => void stop("SIGINT"));
+  process.on("SIGTERM", () => void stop("SIGTERM"));
+}
