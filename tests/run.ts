@@ -1,0 +1,218 @@
+/**
+ * Runs the test suite on Deno, Bun and Node, one after the other, and fails if
+ * any of the three fails, runs no test, hangs or is missing.
+ *
+ *     deno task test                   everything
+ *     deno task test node              one runtime
+ *     deno task test bun handshake     the files with "handshake" in their path
+ *
+ * The last line of the output is `N passed, N failed`, over all the runtimes.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import process from "node:process";
+import { stripVTControlCharacters } from "node:util";
+import {
+  findRuntimes,
+  pathWith,
+  root,
+  type Runtime,
+  type RuntimeName,
+  runtimeNames,
+} from "./toolchain.ts";
+
+/** How long one test may take, in milliseconds. */
+const testTimeout = 120_000;
+/** How long one runtime may take for the whole suite, in milliseconds. */
+const runtimeTimeout = 600_000;
+
+/** What came of running the suite on one runtime. */
+interface Outcome {
+  passed: number;
+  failed: number;
+  seconds: number;
+  /** Why it counts as failed, where the runtime's own count does not say so. */
+  problem?: string;
+}
+
+/** How each runtime is told to run test files. */
+const commands: Record<RuntimeName, (files: string[]) => string[]> = {
+  deno: (files) => ["test", "-A", "--no-check", ...files],
+  bun: (files) => [
+    "test",
+    `--timeout=${testTimeout}`,
+    ...files.map((file) => `./${file}`),
+  ],
+  node: (files) => [
+    "--disable-warning=ExperimentalWarning",
+    "--test",
+    "--test-reporter=spec",
+    "--test-concurrency=1",
+    `--test-timeout=${testTimeout}`,
+    ...files,
+  ],
+};
+
+/** Where each runtime's summary says how many tests passed and failed. */
+const counts: Record<RuntimeName, { passed: RegExp; failed: RegExp }> = {
+  deno: {
+    passed: /^(?:ok|FAILED) \| (\d+) passed/gm,
+    failed: /^(?:ok|FAILED) \| .*?(\d+) failed/gm,
+  },
+  bun: { passed: /^ *(\d+) pass$/gm, failed: /^ *(\d+) fail$/gm },
+  node: {
+    passed: /^ℹ pass (\d+)$/gm,
+    failed: /^ℹ (?:fail|cancelled) (\d+)$/gm,
+  },
+};
+
+const { names, filters } = parseArguments(process.argv.slice(2));
+const files = readdirSync(root + "tests", { recursive: true })
+  .map((file) => `tests/${String(file).replaceAll("\\", "/")}`)
+  .filter((file) => file.endsWith("_test.ts"))
+  .filter((file) =>
+    filters.length === 0 || filters.some((filter) => file.includes(filter))
+  )
+  .sort();
+if (files.length === 0) {
+  stop(`no file tests/**/*_test.ts has ${filters.join(" or ")} in its path`);
+}
+
+let runtimes: Runtime[] = [];
+try {
+  runtimes = findRuntimes();
+} catch (error) {
+  stop((error as Error).message);
+}
+const environment = environmentFor(runtimes);
+
+/** The runtime at work. */
+let running: ChildProcess | undefined;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    if (running) end(running);
+    stop(`ended by ${signal}`);
+  });
+}
+
+const table: string[] = [];
+let passed = 0;
+let failed = 0;
+for (const runtime of runtimes) {
+  if (!names.includes(runtime.name)) continue;
+  const title = `${runtime.name} ${runtime.version}`;
+  console.log(`\n=== ${title}: ${files.length} files ===\n`);
+  const outcome = await runOn(runtime);
+  passed += outcome.passed;
+  failed += outcome.failed;
+  table.push(
+    title.padEnd(16) +
+      `${outcome.passed} passed`.padStart(14) +
+      `${outcome.failed} failed`.padStart(12) +
+      `${outcome.seconds.toFixed(1)} s`.padStart(11) +
+      (outcome.problem ? `   ${outcome.problem}` : ""),
+  );
+}
+console.log(`\n${table.join("\n")}\n`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
+
+/** Splits the arguments into runtimes (all, if none is named) and filters. */
+function parseArguments(
+  given: string[],
+): { names: readonly RuntimeName[]; filters: string[] } {
+  const names = runtimeNames.filter((name) => given.includes(name));
+  return {
+    names: names.length > 0 ? names : runtimeNames,
+    filters: given.filter((argument) =>
+      !(runtimeNames as readonly string[]).includes(argument)
+    ),
+  };
+}
+
+/** The environment in which tests find the pinned runtimes by their names. */
+function environmentFor(runtimes: Runtime[]): NodeJS.ProcessEnv {
+  const { NO_COLOR, FORCE_COLOR: _, ...rest } = process.env;
+  const coloured = process.stdout.isTTY && !NO_COLOR;
+  return {
+    ...rest,
+    PATH: pathWith(runtimes),
+    ...(coloured ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" }),
+  };
+}
+
+/** Runs the files on one runtime, passing on what it prints. */
+function runOn(runtime: Runtime): Promise<Outcome> {
+  const started = performance.now();
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const child = spawn(runtime.path, commands[runtime.name](files), {
+    cwd: root,
+    env: environment,
+    detached: process.platform !== "win32",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  running = child;
+
+  let problem: string | undefined;
+  const timer = setTimeout(() => {
+    problem = `killed after ${runtimeTimeout / 1000} s`;
+    end(child);
+  }, runtimeTimeout);
+
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      process.stdout.write(text);
+    });
+  }
+  child.on("error", (error) => problem = `did not start: ${error.message}`);
+  // What a test left running would hold the output open.
+  child.on("exit", () => setTimeout(() => end(child), 1000));
+  child.on("close", (code, signal) => {
+    clearTimeout(timer);
+    end(child);
+    const plain = stripVTControlCharacters(output);
+    const passed = sum(plain, counts[runtime.name].passed);
+    const failed = sum(plain, counts[runtime.name].failed);
+    if (failed === 0 && code !== 0) {
+      problem ??= `exit status ${code ?? signal}`;
+    }
+    if (passed + failed === 0) problem ??= "ran no test";
+    resolve({
+      passed,
+      failed: problem ? Math.max(failed, 1) : failed,
+      seconds: (performance.now() - started) / 1000,
+      problem,
+    });
+  });
+  return promise;
+}
+
+/** Adds up the numbers that a pattern captures. */
+function sum(text: string, pattern: RegExp): number {
+  let total = 0;
+  for (const [, number] of text.matchAll(pattern)) total += Number(number);
+  return total;
+}
+
+/** Ends a runtime, which leads a process group, and all that it started. */
+function end(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(
+      process.platform === "win32" ? child.pid : -child.pid,
+      "SIGKILL",
+    );
+  } catch {
+    // Nothing of it is left.
+  }
+}
+
+/** Says why the tests cannot be run, and ends. */
+function stop(reason: string): never {
+  console.log(`tests/run.ts: ${reason}`);
+  console.log("0 passed, 1 failed");
+  process.exit(1);
+}
