@@ -29,12 +29,14 @@ export class ByteBuffer {
   append(part: Uint8Array, remaining = 0): void {
     const needed = this.#length + part.length;
     if (needed > this.#bytes.length) {
+      // A known end is not overshot, but growing by less than half each time
+      // would let a peer of many short fragments have all copied for each.
+      const factor = remaining === 0 ? 2 : 1.5;
       const capacity = Math.max(
         needed,
         Math.min(needed + remaining, this.#bytes.length * 2),
         part.length === 0 ? 0 : Math.min(needed + remaining, 1024),
-        // A message of unknown length has room to grow.
-        remaining === 0 ? this.#bytes.length * 2 : 0,
+        Math.floor(this.#bytes.length * factor),
       );
       const grown = new Uint8Array(capacity);
       grown.set(this.#bytes.subarray(0, this.#length));

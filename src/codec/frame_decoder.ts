@@ -102,7 +102,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
       }
       if (this.#headerLength > 0) return;
       if (this.#remaining === 0) {
-        this.#enqueue(empty, true, controller);
+        this.#enqueue(new Uint8Array(0), true, controller);
       } else if (offset === end && !isControl(this.#opcode)) {
         // A header on its own is passed on as well: its length may be over a
         // limit, and its message begins.
@@ -144,7 +144,8 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
         applyMask(chunk, offset, offset + length, this.#key, this.#position);
         payload = view(chunk, offset, length);
       } else {
-        payload = chunk.slice(offset, offset + length);
+        // Not `slice()`: that of a Node Buffer is a view.
+        payload = new Uint8Array(view(chunk, offset, length));
         applyMask(payload, 0, length, this.#key, this.#position);
       }
     } else {
@@ -275,6 +276,9 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
         );
       }
       size = length === 126 ? 4 : 10;
+      if (size === 10 && end - offset > 2 && bytes[offset + 2] >= 0x80) {
+        throw refuse("the top bit of a 64-bit payload length is set");
+      }
       if (end - offset < size) return 0;
       length = size === 4
         ? bytes[offset + 2] * 0x100 + bytes[offset + 3]
@@ -333,9 +337,6 @@ export class FrameDecoderStream
 }
 
 function readLength64(bytes: Uint8Array, offset: number): number {
-  if (bytes[offset] >= 0x80) {
-    throw refuse("the top bit of a 64-bit payload length is set");
-  }
   let length = 0;
   for (let index = 0; index < 8; index++) {
     length = length * 0x100 + bytes[offset + index];

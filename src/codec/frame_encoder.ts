@@ -80,7 +80,7 @@ export class FrameEncoder
     for (const bytes of this.take()) {
       // A chunk that leaves the library must not share its buffer with others.
       const whole = bytes.length === bytes.buffer.byteLength;
-      controller.enqueue(whole ? bytes : bytes.slice());
+      controller.enqueue(whole ? bytes : new Uint8Array(bytes));
     }
   }
 

@@ -85,7 +85,7 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
           controller.enqueue(
             frame.opcode === Opcode.Text
               ? decodeUtf8(frame.payload)
-              : frame.payload,
+              : ownBytes(frame.payload),
           );
           return;
         }
@@ -119,7 +119,8 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
   /**
    * The end of the input.
    *
-   * @throws {WebSocketError} 1006 if a message is not whole.
+   * @throws {WebSocketError} 1006 if a message is not whole, also where a Close
+   * frame came in the middle of it.
    */
   flush(): void {
     if (this.#type !== null) {
@@ -145,7 +146,7 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
     }
     if (this.#fragmenting) {
       if (payload.length > 0 || first || fin) {
-        controller.enqueue({ type, first, fin, payload });
+        controller.enqueue({ type, first, fin, payload: ownBytes(payload) });
       }
     } else {
       this.#buffer ??= new ByteBuffer();
@@ -169,6 +170,18 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
       );
     }
   }
+}
+
+/**
+ * Bytes that share their buffer with no other message, so that an application
+ * may keep or transfer them: the payload as it is where it makes up most of its
+ * buffer, to the end, and otherwise a copy.
+ */
+function ownBytes(payload: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, length } = payload;
+  const own = byteOffset + length === buffer.byteLength &&
+    length * 2 > buffer.byteLength;
+  return own ? payload : new Uint8Array(payload);
 }
 
 /**

@@ -14,6 +14,11 @@ export interface StageController<Output> {
   enqueue(chunk: Output): void;
   /** Fails everything downstream. */
   error(reason: unknown): void;
+  /**
+   * In a fused pipeline: a promise while what follows has enough, which resolves
+   * when it wants more. Stages that work on their own time wait for it.
+   */
+  readonly ready?: Promise<void> | undefined;
 }
 
 /**
