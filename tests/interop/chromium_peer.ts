@@ -1,0 +1,53 @@
+/**
+ * A page of Chromium as a client. To be run on Node, because only Node takes
+ * the types out of a file for the page.
+ */
+
+import { readFile } from "node:fs/promises";
+import { stripTypeScriptTypes } from "node:module";
+import process from "node:process";
+import { chromium } from "playwright-core";
+import { answerRequests } from "./answer_requests.ts";
+import type { RunScenario } from "./standard_websocket.ts";
+
+const source = stripTypeScriptTypes(
+  await readFile(new URL("./standard_websocket.ts", import.meta.url), "utf8"),
+);
+
+const browser = await chromium.launch({
+  executablePath: process.argv[2],
+  args: [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
+const page = await browser.newPage({ ignoreHTTPSErrors: true });
+
+await answerRequests(async ({ scenario, url, page: pageUrl }) => {
+  if (pageUrl === undefined) throw new Error("no page to connect from");
+  if (page.url() !== pageUrl) {
+    await page.goto(pageUrl);
+    await page.addScriptTag({
+      type: "module",
+      content: `${source}
+globalThis.scenarios = standardScenarios(WebSocket);`,
+    });
+  }
+  await page.evaluate(
+    async ([scenario, url]) => {
+      const { scenarios } = globalThis as unknown as {
+        scenarios: Record<string, RunScenario>;
+      };
+      await scenarios[scenario](url);
+    },
+    [scenario, url] as const,
+  );
+});
+
+await browser.close();

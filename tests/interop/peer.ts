@@ -1,0 +1,109 @@
+/**
+ * Runs an independent client as a child process: one that does not share code,
+ * an event loop or, mostly, a language with the server under test.
+ */
+
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { certificate } from "../support/certificate.ts";
+import type { Command } from "../support/runtime.ts";
+
+/** What a peer is asked on its standard input: one JSON object a line. */
+export interface PeerRequest {
+  /** The name of a scenario. */
+  readonly scenario: string;
+  /** Where to connect to. */
+  readonly url: string;
+  /** For a browser: the page that connects. */
+  readonly page?: string;
+}
+
+/** What a peer answers on its standard output: one JSON object a line. */
+export interface PeerAnswer {
+  /** What went wrong; absent if all went as it should. */
+  error?: string;
+}
+
+const answerTimeout = 60_000;
+const exitTimeout = 10_000;
+
+/** A client in a child process. */
+export class Peer {
+  #child: ChildProcessWithoutNullStreams;
+  #folder: string;
+  #errors = "";
+  #exited: Promise<string>;
+  #settle: ((line: string) => void) | undefined;
+
+  private constructor(
+    child: ChildProcessWithoutNullStreams,
+    folder: string,
+  ) {
+    this.#child = child;
+    this.#folder = folder;
+    child.stderr.setEncoding("utf8");
+    child.stderr.on("data", (text: string) => {
+      this.#errors = (this.#errors + text).slice(-4000);
+    });
+    // A write to a child that has exited fails; its exit tells why.
+    child.stdin.on("error", () => {});
+    this.#exited = new Promise((resolve) => {
+      child.on("error", (error) => resolve(error.message));
+      child.on("close", (code, signal) => resolve(`exit ${signal ?? code}`));
+    });
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      this.#settle?.(line);
+    });
+  }
+
+  /** Starts `command`, which finds the tests' certificate in its environment. */
+  static async start(command: Command): Promise<Peer> {
+    const folder = await mkdtemp(join(tmpdir(), "weir-interop-"));
+    const file = join(folder, "certificate.pem");
+    await writeFile(file, certificate);
+    const child = spawn(command.program, [...command.arguments], {
+      stdio: "pipe",
+      env: {
+        ...process.env,
+        NODE_EXTRA_CA_CERTS: file, // Node and Bun
+        DENO_CERT: file,
+        WEIR_TEST_CERTIFICATE: file, // the peers in Python
+      },
+    });
+    return new Peer(child, folder);
+  }
+
+  /** Has the peer run one scenario; rejects with what went wrong in it. */
+  async run(request: PeerRequest): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const line = await new Promise<string>((resolve, reject) => {
+      this.#settle = resolve;
+      timer = setTimeout(() => {
+        reject(this.#failure(`no answer within ${answerTimeout} ms`));
+      }, answerTimeout);
+      this.#exited.then((how) => reject(this.#failure(how)));
+      this.#child.stdin.write(`${JSON.stringify(request)}\n`);
+    }).finally(() => clearTimeout(timer));
+    const { error }: PeerAnswer = JSON.parse(line);
+    if (error !== undefined) throw this.#failure(error);
+  }
+
+  /** Ends the child's input, upon which it exits. */
+  async stop(): Promise<void> {
+    this.#child.stdin.end();
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), exitTimeout);
+    await this.#exited;
+    clearTimeout(timer);
+    await rm(this.#folder, { recursive: true });
+  }
+
+  #failure(what: string): Error {
+    return new Error(
+      this.#errors === "" ? what : `${what}\nIts stderr:\n${this.#errors}`,
+    );
+  }
+}

@@ -1,0 +1,23 @@
+/** `websockets`, the WebSocket library of Python's asyncio, as a client. */
+
+import { fileURLToPath } from "node:url";
+import { findPython } from "../support/python.ts";
+import { testInterop } from "./interop.ts";
+import { standardScenarioNames } from "./scenarios.ts";
+
+const script = fileURLToPath(new URL("./websockets_peer.py", import.meta.url));
+
+testInterop({
+  name: "websockets of Python",
+  command: () => ({
+    program: findPython("websockets"),
+    arguments: ["-B", script],
+  }),
+  scenarios: [
+    ...standardScenarioNames.filter((name) => name !== "close-without-code"),
+    "fragmented",
+    "ping",
+    "ping-between-fragments",
+    "vanish",
+  ],
+});

@@ -1,0 +1,25 @@
+/** `wsproto`, a WebSocket protocol of Python without I/O, as a client. */
+
+import { fileURLToPath } from "node:url";
+import { findPython } from "../support/python.ts";
+import { testInterop } from "./interop.ts";
+import { standardScenarioNames } from "./scenarios.ts";
+
+const script = fileURLToPath(new URL("./wsproto_peer.py", import.meta.url));
+
+testInterop({
+  name: "wsproto of Python",
+  command: () => ({
+    program: findPython("wsproto"),
+    arguments: ["-B", script],
+  }),
+  scenarios: [
+    ...standardScenarioNames,
+    "fragmented",
+    "ping",
+    "ping-between-fragments",
+    "vanish",
+    "invalid-utf8",
+    "invalid-utf8-unfinished",
+  ],
+});
