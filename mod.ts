@@ -61,6 +61,7 @@ export type {
   KeepAliveOptions,
 } from "./src/connection/options.ts";
 export type { Sendable, SendOptions } from "./src/connection/outbound.ts";
+export type { DeflateOptions } from "./src/deflate/options.ts";
 export type { CloseInfo, CloseResult } from "./src/connection/session.ts";
 export type { StreamChunk } from "./src/connection/stream_message.ts";
 export type {

@@ -82,6 +82,7 @@ export function accept<Data = unknown>(
     new DuplexTransport(duplex, remoteAddress),
     options.role ?? "server",
     resolveConnectionOptions(options),
+    null,
   );
   const connection = new WebSocketConnection<Data>(session, {
     protocol: options.protocol ?? "",

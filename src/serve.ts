@@ -163,7 +163,7 @@ export class Server {
   async #listen(): Promise<void> {
     const { signal, onListen } = this.#options;
     try {
-      await this.#listener.listen();
+      await Promise.all([this.#upgrader.prepare(), this.#listener.listen()]);
     } catch (error) {
       this.#ready.reject(error);
       this.#finished.reject(error);

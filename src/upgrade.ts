@@ -21,6 +21,17 @@ import {
 } from "./connection/options.ts";
 import { Session } from "./connection/session.ts";
 import {
+  type DeflateOptions,
+  type ResolvedDeflateOptions,
+  resolveDeflateOptions,
+} from "./deflate/options.ts";
+import {
+  answerOffers,
+  createDeflateStages,
+  prepareDeflate,
+} from "./deflate/permessage_deflate.ts";
+import { formatExtensions } from "./handshake/extension_header.ts";
+import {
   checkOriginPolicy,
   isOriginAllowed,
   type OriginPolicy,
@@ -59,6 +70,8 @@ export interface UpgradeAnswer<Data = unknown> {
   headers?: HeadersInit;
   /** What {@linkcode WebSocketConnection.data} shall be. */
   data?: Data;
+  /** Compression for this connection, in place of the option of the same name. */
+  deflate?: boolean | DeflateOptions;
   /** A handler for this connection, in place of the one that `serve()` was given. */
   handler?: Handler<Data>;
 }
@@ -87,6 +100,11 @@ export interface UpgradeOptions<Data = unknown> extends ConnectionOptions {
   origins?: OriginPolicy;
   /** Is asked about each valid handshake. By default all are accepted. */
   upgrade?: UpgradeHook<Data>;
+  /**
+   * Compression of messages (permessage-deflate, RFC 7692) with clients that
+   * offer it: `false` for none, or how. Default `true`.
+   */
+  deflate?: boolean | DeflateOptions;
   /** Milliseconds that a handshake may take, `upgrade` included. Default 10,000. */
   handshakeTimeout?: number;
   /**
@@ -104,6 +122,7 @@ export class Upgrader {
   readonly #connectionOptions: ResolvedConnectionOptions;
   readonly #handler: Handler;
   readonly #onError: ErrorCallback;
+  readonly #deflate: ResolvedDeflateOptions | null;
   readonly #handshakeTimeout: number;
   /** Sockets whose `upgrade` hook has not answered yet. */
   readonly #undecided = new Set<Duplex>();
@@ -120,9 +139,15 @@ export class Upgrader {
     if (options.origins !== undefined) checkOriginPolicy(options.origins);
     this.#options = options;
     this.#connectionOptions = resolveConnectionOptions(options);
+    this.#deflate = resolveDeflateOptions(options.deflate);
     this.#handshakeTimeout = positive(options, "handshakeTimeout", 10_000);
     this.#handler = handler;
     this.#onError = options.onError ?? ((error) => console.error(error));
+  }
+
+  /** Gets ready what handshakes need; they are answered with less before. */
+  async prepare(): Promise<void> {
+    if (this.#deflate?.backend === "auto") await prepareDeflate();
   }
 
   /** Answers an upgrade request. Never throws. */
@@ -229,16 +254,32 @@ export class Upgrader {
     } else {
       checkSelectedProtocol(protocol, offer.protocols);
     }
-    const responseHead = acceptingHead(offer, protocol, answer.headers);
+    const deflateOptions = answer.deflate === undefined
+      ? this.#deflate
+      : resolveDeflateOptions(answer.deflate);
+    const agreement = deflateOptions &&
+      answerOffers(offer.extensions, deflateOptions);
+    const extensions = agreement ? formatExtensions([agreement.response]) : "";
+    const responseHead = acceptingHead(
+      offer,
+      protocol,
+      extensions,
+      answer.headers,
+    );
     if (socket.destroyed) return;
     socket.write(responseHead, "latin1");
 
     const transport = new NodeSocketTransport(socket);
-    const session = new Session(transport, "server", this.#connectionOptions);
+    const session = new Session(
+      transport,
+      "server",
+      this.#connectionOptions,
+      agreement && createDeflateStages(agreement, "server", deflateOptions!),
+    );
     const secure = isSecure(socket);
     const connection = new WebSocketConnection(session, {
       protocol,
-      extensions: "",
+      extensions,
       url: `${secure ? "wss" : "ws"}://${offer.host}${pathOf(request)}`,
       remoteAddress: transport.remoteAddress,
       data: answer.data,
@@ -338,12 +379,14 @@ export function createUpgradeHandler<Data>(
     (second === undefined ? {} : first) as UpgradeOptions,
     (second ?? first) as Handler,
   );
+  upgrader.prepare();
   return (request, socket, head) => upgrader.upgrade(request, socket, head);
 }
 
 function acceptingHead(
   offer: HandshakeOffer,
   protocol: string,
+  extensions: string,
   headers: HeadersInit | undefined,
 ): string {
   const lines: HeaderEntry[] = [
@@ -352,6 +395,7 @@ function acceptingHead(
     ["Sec-WebSocket-Accept", acceptValue(offer.key, sha1)],
   ];
   if (protocol !== "") lines.push(["Sec-WebSocket-Protocol", protocol]);
+  if (extensions !== "") lines.push(["Sec-WebSocket-Extensions", extensions]);
   if (headers !== undefined) {
     const own = new Headers(headers);
     checkResponseHeaders(own);

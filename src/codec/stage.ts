@@ -58,5 +58,8 @@ export function fuse<Input, Output>(
     error(reason: unknown): void {
       next.error(reason);
     },
+    get ready(): Promise<void> | undefined {
+      return next.ready;
+    },
   };
 }

@@ -1,9 +1,8 @@
 /**
- * The outgoing half of a connection: order, coalesced writes, backpressure.
+ * The outgoing half of a connection: which message goes out after which.
  *
  * @module
  */
-import { FrameEncoder } from "../codec/frame_encoder.ts";
 import type { CloseMessage, PingPongMessage } from "../codec/message.ts";
 import {
   describe,
@@ -13,12 +12,13 @@ import {
   type MessageSource,
 } from "../codec/message_encoder.ts";
 import type { StageController } from "../codec/stage.ts";
+import type { DeflateStage } from "../deflate/deflate_stage.ts";
 import type { OutgoingFrame, Role } from "../frame.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
-import { type Flushable, scheduleFlush } from "./flush_schedule.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { type StreamChunk, writeStream } from "./stream_message.ts";
 import type { Transport } from "./transport.ts";
+import { WriteBuffer } from "./write_buffer.ts";
 
 /** Options of a single message. */
 export interface SendOptions {
@@ -28,8 +28,9 @@ export interface SendOptions {
    */
   type?: "text" | "binary";
   /**
-   * Whether to compress the message, where that was negotiated. By default its
-   * size tells.
+   * Whether to compress the message, where permessage-deflate was agreed. By
+   * default a message is compressed from `deflate.threshold` on, and a stream
+   * always.
    */
   compress?: boolean;
 }
@@ -61,19 +62,13 @@ export const alreadySent: Promise<void> = Promise.resolve();
 const messageEncoder = new MessageEncoder();
 
 /** See the module. */
-export class Outbound implements Flushable, StageController<OutgoingFrame> {
-  readonly #transport: Transport;
+export class Outbound implements StageController<OutgoingFrame> {
   readonly #owner: OutboundOwner;
-  readonly #highWaterMark: number;
-  readonly #maxBufferedBytes: number;
-  readonly #encoder: FrameEncoder;
-  readonly #onWritten = (): void => this.#written();
-
-  #corked = false;
-  #scheduled = false;
-  /** Whether the transport holds more than the high-water mark. */
-  #full = false;
-  #drained: Deferred<void> | null = null;
+  readonly #options: ResolvedConnectionOptions;
+  readonly #buffer: WriteBuffer;
+  readonly #deflate: DeflateStage | null;
+  /** The option of the message that is being encoded. */
+  #compress: boolean | undefined;
   #heldPong: PingPongMessage | null = null;
   #tasks: Task[] = [];
   #taskSize = 0;
@@ -84,35 +79,40 @@ export class Outbound implements Flushable, StageController<OutgoingFrame> {
   #refusal: unknown = null;
   /** Whether messages that wait are not sent any more either. */
   #sealed = false;
-  /** Whether nothing at all is sent any more. */
-  #over = false;
 
-  /** Makes the outgoing half of a connection in the given role. */
+  /**
+   * Makes the outgoing half of a connection in the given role.
+   *
+   * @param deflate Compresses messages, where that was agreed.
+   */
   constructor(
     transport: Transport,
     owner: OutboundOwner,
     role: Role,
     options: ResolvedConnectionOptions,
+    deflate: DeflateStage | null,
   ) {
-    this.#transport = transport;
     this.#owner = owner;
-    this.#highWaterMark = options.writableHighWaterMark;
-    this.#maxBufferedBytes = options.maxBufferedBytes;
-    this.#encoder = new FrameEncoder({
+    this.#options = options;
+    this.#deflate = deflate;
+    this.#buffer = new WriteBuffer(
+      transport,
       role,
-      copyBelow: options.writableHighWaterMark,
-    });
+      options.writableHighWaterMark,
+      () => this.#drained(),
+      (reason) => this.#owner.outboundBroken(reason),
+    );
   }
 
   /** Bytes that were accepted and not handed to the system yet. */
   get bufferedAmount(): number {
-    return this.#taskSize + this.#encoder.length +
-      this.#transport.bufferedAmount;
+    return this.#taskSize + (this.#deflate?.waitingBytes ?? 0) +
+      this.#buffer.bufferedAmount;
   }
 
   /** How many bytes there is room for below the high-water mark. */
   get desiredSize(): number {
-    return this.#highWaterMark - this.bufferedAmount;
+    return this.#options.writableHighWaterMark - this.bufferedAmount;
   }
 
   /** Sends a message behind those before it. */
@@ -123,51 +123,53 @@ export class Outbound implements Flushable, StageController<OutgoingFrame> {
       return this.#queue(message, options);
     }
     if (this.#running) return this.#queue(message, options);
+    const wasFull = this.#isFull();
+    this.#compress = options.compress;
     messageEncoder.transform(message, this);
-    if (this.#encoder.length < this.#highWaterMark && !this.#full) {
-      if (!this.#corked) this.#schedule();
-      return alreadySent;
+    if (wasFull) this.#checkOverflow();
+    if (this.#sealed) return rejected(this.#refusal);
+    if (this.#deflate !== null && this.#deflate.waitingBytes > 0) {
+      return this.#sendCompressed(message, this.#deflate);
     }
-    return this.#settle();
+    return this.#buffer.ready ?? alreadySent;
   }
 
   /** Sends a control frame, ahead of messages that wait. */
   control(message: PingPongMessage | CloseMessage): void {
-    if (this.#over) return;
-    if (message.type === "pong" && this.#full) {
+    if (message.type === "pong" && this.#buffer.full) {
       // Only the most recent ping has to be answered (RFC 6455 section 5.5.3).
       this.#heldPong = message;
-      return;
+    } else {
+      messageEncoder.transform(message, this.#buffer);
     }
-    messageEncoder.transform(message, this);
-    if (!this.#corked) this.#schedule();
   }
 
-  /** The sink of the fused stages. */
+  /** The message encoder's output, on its way through the other stages. */
   enqueue(frame: OutgoingFrame): void {
-    this.#encoder.append(frame);
+    if (this.#deflate === null) {
+      this.#buffer.enqueue(frame);
+    } else {
+      const compress = this.#compress;
+      this.#deflate.transform(
+        compress === undefined ? frame : { ...frame, compress },
+        this.#buffer,
+      );
+    }
   }
 
-  /** A fused stage failed. */
+  /** A stage has failed. */
   error(reason: unknown): void {
     this.#owner.outboundBroken(reason);
   }
 
   /** Keeps what is sent from now on for one write. */
   cork(): void {
-    this.#corked = true;
+    this.#buffer.cork();
   }
 
   /** Writes what came together since {@linkcode cork}. */
   uncork(): void {
-    this.#corked = false;
-    this.flush();
-  }
-
-  /** Writes what is pending, unless the transport is full. */
-  flush(): void {
-    this.#scheduled = false;
-    if (!this.#full) this.#write();
+    this.#buffer.uncork();
   }
 
   /**
@@ -186,7 +188,7 @@ export class Outbound implements Flushable, StageController<OutgoingFrame> {
       this.control(message);
       finished();
     };
-    if (!this.#running) this.#runFinish();
+    this.#runFinish();
   }
 
   /** Drops the messages that wait; control frames can still be sent. */
@@ -194,27 +196,7 @@ export class Outbound implements Flushable, StageController<OutgoingFrame> {
     this.#refusal = error;
     this.#sealed = true;
     this.#finish = null;
-    this.#dropTasks(error);
-  }
-
-  /** Writes what is pending and ends the transport's outgoing direction. */
-  end(): void {
-    if (this.#over) return;
-    this.#write();
-    this.#over = true;
-    this.#transport.end();
-  }
-
-  /** The transport is gone. */
-  destroy(error: unknown): void {
-    this.abandon(error);
-    this.#over = true;
-    this.#encoder.take();
-    this.#drained?.reject(error);
-    this.#drained = null;
-  }
-
-  #dropTasks(error: unknown): void {
+    this.#deflate?.close();
     this.#reader?.cancel(error).catch(() => {});
     const tasks = this.#tasks;
     this.#tasks = [];
@@ -227,67 +209,64 @@ export class Outbound implements Flushable, StageController<OutgoingFrame> {
     }
   }
 
-  #runFinish(): void {
-    const finish = this.#finish;
-    this.#finish = null;
-    finish?.();
+  /** Writes what is pending and ends the transport's outgoing direction. */
+  end(): void {
+    this.#buffer.end();
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    scheduleFlush(this);
+  /** The transport is gone. */
+  destroy(error: unknown): void {
+    this.abandon(error);
+    this.#buffer.destroy(error);
   }
 
-  #write(): void {
-    const length = this.#encoder.length;
-    if (length === 0 || this.#over) return;
-    const filling =
-      length + this.#transport.bufferedAmount >= this.#highWaterMark;
-    this.#transport.write(
-      this.#encoder.take(),
-      filling ? this.#onWritten : undefined,
-    );
-    this.#full = filling &&
-      this.#transport.bufferedAmount >= this.#highWaterMark;
-  }
-
-  #written(): void {
-    if (
-      !this.#full || this.#over ||
-      this.#transport.bufferedAmount >= this.#highWaterMark
-    ) {
-      return;
-    }
-    this.#full = false;
+  #drained(): void {
     const pong = this.#heldPong;
     if (pong !== null) {
       this.#heldPong = null;
-      messageEncoder.transform(pong, this);
+      messageEncoder.transform(pong, this.#buffer);
     }
-    this.#write();
-    if (this.#full) return;
-    this.#drained?.resolve();
-    this.#drained = null;
     this.#owner.outboundDrained();
   }
 
-  /** Resolves when there is room. */
-  #settle(): Promise<void> {
-    const wasFull = this.#full;
-    this.flush();
-    if (!this.#full) return alreadySent;
-    if (wasFull) this.#checkOverflow();
-    if (this.#over) return rejected(this.#refusal);
-    this.#drained ??= createDeferred();
-    return this.#drained.promise;
+  /** Runs what {@linkcode finish} has prepared, once nothing waits. */
+  #runFinish(): void {
+    if (this.#finish === null || this.#running) return;
+    const compressing = this.#deflate?.settled;
+    if (compressing !== undefined) {
+      compressing.then(() => this.#runFinish());
+      return;
+    }
+    const finish = this.#finish;
+    this.#finish = null;
+    finish();
+  }
+
+  #isFull(): boolean {
+    return this.#buffer.full || (this.#deflate !== null &&
+      this.#deflate.waitingBytes >= this.#options.writableHighWaterMark);
   }
 
   #checkOverflow(): void {
     const { bufferedAmount } = this;
-    if (bufferedAmount > this.#maxBufferedBytes) {
+    if (bufferedAmount > this.#options.maxBufferedBytes) {
       this.#owner.outboundOverflowed(bufferedAmount);
     }
+  }
+
+  /** Resolves when the message is compressed, as its bytes are needed until then. */
+  #sendCompressed(
+    message: MessageSource,
+    deflate: DeflateStage,
+  ): Promise<void> {
+    // A string was copied when it was encoded.
+    if (typeof message === "string" && !this.#isFull()) return alreadySent;
+    const sent = createDeferred<void>();
+    (deflate.settled ?? alreadySent).then(() => {
+      if (this.#sealed) sent.reject(this.#refusal);
+      else (this.#buffer.ready ?? alreadySent).then(sent.resolve, sent.reject);
+    });
+    return sent.promise;
   }
 
   #queue(message: Sendable, options: SendOptions): Promise<void> {
@@ -323,7 +302,8 @@ export class Outbound implements Flushable, StageController<OutgoingFrame> {
       const bytes = message instanceof Blob
         ? await message.arrayBuffer()
         : message;
-      await this.#encode(bytes);
+      await this.#encode(bytes, options);
+      await this.#deflate?.settled;
     } finally {
       this.#taskSize = Math.max(0, this.#taskSize - size);
     }
@@ -338,7 +318,7 @@ export class Outbound implements Flushable, StageController<OutgoingFrame> {
     try {
       await writeStream(this.#reader, options.type, (fragment) => {
         begun = true;
-        return this.#encode(fragment);
+        return this.#encode(fragment, options);
       });
     } catch (error) {
       if (begun && !this.#sealed) this.#owner.outboundBroken(error);
@@ -349,13 +329,11 @@ export class Outbound implements Flushable, StageController<OutgoingFrame> {
   }
 
   /** Encodes the message whose turn it is; resolves when there is room. */
-  #encode(message: EncodableMessage): Promise<void> {
+  #encode(message: EncodableMessage, options: SendOptions): Promise<void> {
     if (this.#sealed) return rejected(this.#refusal);
+    this.#compress = options.compress;
     messageEncoder.transform(message, this);
-    this.#schedule();
-    return this.#full || this.#encoder.length >= this.#highWaterMark
-      ? this.#settle()
-      : alreadySent;
+    return this.#deflate?.room ?? this.#buffer.ready ?? alreadySent;
   }
 }
 

@@ -13,6 +13,8 @@ import {
   type DecodedMessage,
   MessageDecoder,
 } from "../codec/message_decoder.ts";
+import type { InflateStage } from "../deflate/inflate_stage.ts";
+import type { DeflateStages } from "../deflate/permessage_deflate.ts";
 import { ProtocolError, WebSocketError } from "../error.ts";
 import type { Frame, Role } from "../frame.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
@@ -76,6 +78,7 @@ export class Session
   readonly #options: ResolvedConnectionOptions;
   readonly #role: Role;
   readonly #decoder: FrameDecoder;
+  readonly #inflate: InflateStage | null;
   readonly #messages: MessageDecoder;
   readonly #frames: StageController<Frame>;
   readonly #keepAlive: KeepAlive | null;
@@ -84,6 +87,10 @@ export class Session
 
   #state: State = "open";
   #paused = false;
+  /** Whether enough waits to be inflated. */
+  #inflateFull = false;
+  /** What stages on their own time wait for while the application has enough. */
+  #ready: Deferred<void> | null = null;
   /** Whether incoming bytes are not looked at any more. */
   #deaf = false;
   #received: CloseMessage | null = null;
@@ -99,15 +106,27 @@ export class Session
     transport: Transport,
     role: Role,
     options: ResolvedConnectionOptions,
+    deflate: DeflateStages | null,
   ) {
     this.#transport = transport;
     this.#options = options;
     this.#role = role;
-    this.#decoder = new FrameDecoder({ role, unmaskInPlace: true });
+    const rsv1 = deflate !== null;
+    this.#decoder = new FrameDecoder({ role, rsv1, unmaskInPlace: true });
     this.#messages = new MessageDecoder(options);
-    this.#frames = fuse(this.#messages, this);
+    this.#inflate = deflate?.inflate ?? null;
+    const plainFrames = fuse(this.#messages, this);
+    this.#frames = this.#inflate === null
+      ? plainFrames
+      : fuse(this.#inflate, plainFrames);
     this.inbound = new Inbound(this, options);
-    this.outbound = new Outbound(transport, this, role, options);
+    this.outbound = new Outbound(
+      transport,
+      this,
+      role,
+      options,
+      deflate?.deflate ?? null,
+    );
     const { keepAlive } = options;
     this.#keepAlive = keepAlive &&
       sharedKeepAlive(keepAlive.interval, keepAlive.timeout);
@@ -171,6 +190,7 @@ export class Session
     if (this.#failure !== null || this.#state === "closed") return;
     this.#failure = error;
     this.#deaf = true;
+    this.#inflate?.close();
     this.outbound.abandon(error);
     this.inbound.discard();
     const closeCode = error.closeCode ?? CloseCode.InternalError;
@@ -215,11 +235,25 @@ export class Session
       this.error(error);
     }
     this.outbound.uncork();
+    const room = this.#inflate?.room;
+    if (room !== undefined && !this.#inflateFull) {
+      this.#inflateFull = true;
+      room.then(() => {
+        this.#inflateFull = false;
+        this.inboundChanged();
+      });
+    }
     this.inboundChanged();
   }
 
   /** See {@linkcode TransportReceiver}. */
   receiveEnd(): void {
+    const inflating = this.#inflate?.settled;
+    if (inflating !== undefined && !this.#deaf) {
+      // There may be a Close frame behind what is being inflated.
+      inflating.then(() => this.receiveEnd());
+      return;
+    }
     if (this.#received !== null) {
       // The server ends TCP first; a client that did so before the server has
       // answered its Close can still read the answer.
@@ -238,6 +272,8 @@ export class Session
     this.#deaf = true;
     clearTimeout(this.#closeTimer);
     this.#keepAlive?.delete(this);
+    this.#inflate?.close();
+    this.inboundChanged();
     const wasClean = this.#failure === null && this.#received !== null &&
       this.#closeSent;
     if (wasClean) {
@@ -275,6 +311,13 @@ export class Session
     }
   }
 
+  /** See {@linkcode StageController}. */
+  get ready(): Promise<void> | undefined {
+    if (this.#state !== "open" || !this.inbound.full) return undefined;
+    this.#ready ??= createDeferred();
+    return this.#ready.promise;
+  }
+
   /** The fused stages failed. */
   error(reason: unknown): void {
     this.fail(
@@ -287,8 +330,12 @@ export class Session
 
   /** See {@linkcode InboundOwner}. */
   inboundChanged(): void {
-    const pause = this.#state === "open" && this.#received === null &&
-      this.inbound.full;
+    const open = this.#state === "open" && this.#received === null;
+    if (!open || !this.inbound.full) {
+      this.#ready?.resolve();
+      this.#ready = null;
+    }
+    const pause = open && (this.inbound.full || this.#inflateFull);
     if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();

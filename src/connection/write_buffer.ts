@@ -1,0 +1,144 @@
+/**
+ * Frames on their way to the transport: coalesced writes and their backpressure.
+ *
+ * @module
+ */
+import { FrameEncoder } from "../codec/frame_encoder.ts";
+import type { StageController } from "../codec/stage.ts";
+import type { OutgoingFrame, Role } from "../frame.ts";
+import { createDeferred, type Deferred } from "./deferred.ts";
+import { type Flushable, scheduleFlush } from "./flush_schedule.ts";
+import type { Transport } from "./transport.ts";
+
+/** The end of the fused outgoing stages. */
+export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
+  readonly #transport: Transport;
+  readonly #highWaterMark: number;
+  readonly #encoder: FrameEncoder;
+  readonly #onDrained: () => void;
+  readonly #onError: (reason: unknown) => void;
+  readonly #onWritten = (): void => this.#written();
+  #corked = false;
+  #scheduled = false;
+  /** Whether the transport holds more than the high-water mark. */
+  #full = false;
+  #drained: Deferred<void> | null = null;
+  #over = false;
+
+  /**
+   * Makes the buffer of an end in the given role.
+   *
+   * @param highWaterMark How many bytes wait for the peer before messages do.
+   * @param onDrained Called when the transport was full and has room again.
+   * @param onError Called when a stage before this one has failed.
+   */
+  constructor(
+    transport: Transport,
+    role: Role,
+    highWaterMark: number,
+    onDrained: () => void,
+    onError: (reason: unknown) => void,
+  ) {
+    this.#transport = transport;
+    this.#highWaterMark = highWaterMark;
+    this.#encoder = new FrameEncoder({ role, copyBelow: highWaterMark });
+    this.#onDrained = onDrained;
+    this.#onError = onError;
+  }
+
+  /** Bytes that were taken and not handed to the system yet. */
+  get bufferedAmount(): number {
+    return this.#encoder.length + this.#transport.bufferedAmount;
+  }
+
+  /** Whether the transport holds more than the high-water mark. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** A promise while there is no room, which resolves when there is. */
+  get ready(): Promise<void> | undefined {
+    if (!this.#full) {
+      if (this.#encoder.length < this.#highWaterMark) return undefined;
+      this.flush();
+      if (!this.#full) return undefined;
+    }
+    this.#drained ??= createDeferred();
+    return this.#drained.promise;
+  }
+
+  /** Takes a frame; it goes out with the others of this turn. */
+  enqueue(frame: OutgoingFrame): void {
+    if (this.#over) return;
+    this.#encoder.append(frame);
+    if (this.#corked || this.#scheduled) return;
+    this.#scheduled = true;
+    scheduleFlush(this);
+  }
+
+  /** A stage before this one has failed. */
+  error(reason: unknown): void {
+    this.#onError(reason);
+  }
+
+  /** Keeps what is enqueued from now on for one write. */
+  cork(): void {
+    this.#corked = true;
+  }
+
+  /** Writes what came together since {@linkcode cork}. */
+  uncork(): void {
+    this.#corked = false;
+    this.flush();
+  }
+
+  /** Writes what is pending, unless the transport is full. */
+  flush(): void {
+    this.#scheduled = false;
+    if (!this.#full) this.#write();
+  }
+
+  /** Writes what is pending and ends the transport's outgoing direction. */
+  end(): void {
+    if (this.#over) return;
+    this.#write();
+    this.#over = true;
+    this.#transport.end();
+  }
+
+  /** The transport is gone. */
+  destroy(error: unknown): void {
+    this.#over = true;
+    this.#encoder.take();
+    this.#drained?.reject(error);
+    this.#drained = null;
+  }
+
+  #write(): void {
+    const { length } = this.#encoder;
+    if (length === 0 || this.#over) return;
+    const filling =
+      length + this.#transport.bufferedAmount >= this.#highWaterMark;
+    this.#transport.write(
+      this.#encoder.take(),
+      filling ? this.#onWritten : undefined,
+    );
+    this.#full = filling &&
+      this.#transport.bufferedAmount >= this.#highWaterMark;
+  }
+
+  #written(): void {
+    if (
+      !this.#full || this.#over ||
+      this.#transport.bufferedAmount >= this.#highWaterMark
+    ) {
+      return;
+    }
+    this.#full = false;
+    this.#write();
+    if (this.#full) return;
+    this.#drained?.resolve();
+    this.#drained = null;
+    this.#onDrained();
+  }
+}

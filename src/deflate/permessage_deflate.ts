@@ -1,0 +1,90 @@
+/**
+ * permessage-deflate as a whole (RFC 7692): from what was agreed to the stages of
+ * a connection.
+ *
+ * @module
+ */
+import type { ExtensionOffer } from "../handshake/extension_header.ts";
+import type { Backend } from "./backend.ts";
+import { DeflateStage } from "./deflate_stage.ts";
+import { InflateStage } from "./inflate_stage.ts";
+import { Inflater } from "./inflater.ts";
+import {
+  type AcceptedOffer,
+  acceptOffer,
+  type DeflateAgreement,
+} from "./negotiation.ts";
+import type { ResolvedDeflateOptions } from "./options.ts";
+import {
+  findCompressionKind,
+  FinishingDeflater,
+  FlushingDeflater,
+  inflateWithStandard,
+  standardCapabilities,
+} from "./standard.ts";
+import type { Role } from "../frame.ts";
+import { inflateWithZlib, zlibCapabilities, ZlibDeflater } from "./zlib.ts";
+
+/** The two stages of a connection. */
+export interface DeflateStages {
+  /** Between the frame decoder and the message decoder. */
+  readonly inflate: InflateStage;
+  /** Between the message encoder and the frame encoder. */
+  readonly deflate: DeflateStage;
+}
+
+/**
+ * Gets the standard backend ready: it has to find out what this runtime's
+ * `CompressionStream` is like. Handshakes before that are answered all the same,
+ * with less.
+ */
+export async function prepareDeflate(): Promise<void> {
+  await findCompressionKind();
+}
+
+/** Answers a client's offers with what this runtime can do; see {@linkcode acceptOffer}. */
+export function answerOffers(
+  offers: readonly ExtensionOffer[],
+  options: ResolvedDeflateOptions,
+): AcceptedOffer | null {
+  return acceptOffer(offers, options, standardCapabilities(), zlibCapabilities);
+}
+
+/** Makes the stages of one connection. */
+export function createDeflateStages(
+  { parameters, backend }: DeflateAgreement,
+  role: Role,
+  options: ResolvedDeflateOptions,
+): DeflateStages {
+  const server = role === "server";
+  const outbound = server
+    ? {
+      contextTakeover: !parameters.serverNoContextTakeover,
+      windowBits: parameters.serverMaxWindowBits,
+    }
+    : {
+      contextTakeover: !parameters.clientNoContextTakeover,
+      windowBits: parameters.clientMaxWindowBits,
+    };
+  const inboundContextTakeover = server
+    ? !parameters.clientNoContextTakeover
+    : !parameters.serverNoContextTakeover;
+  const zlib = new ZlibDeflater({
+    windowBits: outbound.windowBits,
+    level: options.level,
+    memLevel: options.memLevel,
+  }, outbound.contextTakeover);
+  const deflater: Backend = backend === "zlib"
+    ? zlib
+    : standardCapabilities().outboundContextTakeover
+    ? new FlushingDeflater(outbound.contextTakeover)
+    : new FinishingDeflater(zlib);
+  const inflater = new Inflater(
+    backend === "zlib" ? inflateWithZlib : inflateWithStandard,
+    inboundContextTakeover,
+  );
+  return {
+    inflate: new InflateStage(inflater),
+    deflate: new DeflateStage(deflater, options.threshold),
+  };
+}

@@ -1,0 +1,275 @@
+/**
+ * The backend on the standard `CompressionStream` and `DecompressionStream`.
+ *
+ * They have no flush, and runtimes differ in what a `CompressionStream` puts out:
+ *
+ * - one that *flushes* (Deno) ends the output of every small write in a sync
+ *   flush, so that its trailer has just to be left out, and one stream can serve
+ *   all messages of a connection;
+ * - one that *finishes* (Node, Bun) has output only when it is closed, in blocks
+ *   of which the last has BFINAL set. RFC 7692 section 7.2.3.5 allows that on
+ *   the wire, but Node's own client loses every message after such a one. So the
+ *   bit is cleared and the block is ended as a sync flush would have ended it.
+ *
+ * @module
+ */
+import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
+import type { InflateWhole } from "./inflater.ts";
+import type { DeflateCapabilities } from "./negotiation.ts";
+import {
+  emptyMessage,
+  endsInFlushTrailer,
+  endsInMark,
+  HeldTail,
+  joinBytes,
+  markLength,
+  messageEnd,
+} from "./trailer.ts";
+
+/** What kind of `CompressionStream` a runtime has. */
+export type CompressionKind = "flushing" | "finishing";
+
+let kind: CompressionKind | null = null;
+let finding: Promise<CompressionKind> | null = null;
+
+/** Finds out, once, what kind of `CompressionStream` there is. */
+export function findCompressionKind(): Promise<CompressionKind> {
+  return finding ??= (async () => {
+    const output = await compress(new TextEncoder().encode("Hello"));
+    // "… 00 00 ff ff" for the write, "03 00" for the end.
+    kind = endsInFlushTrailer(output.subarray(0, -2))
+      ? "flushing"
+      : "finishing";
+    return kind;
+  })();
+}
+
+/**
+ * What the standard streams can do here. Until {@linkcode findCompressionKind} has
+ * resolved, it is the less of the two.
+ */
+export function standardCapabilities(): DeflateCapabilities {
+  return {
+    outboundContextTakeover: kind === "flushing",
+    inboundContextTakeover: true,
+    minOutboundWindowBits: 15,
+  };
+}
+
+/** Inflates with a `DecompressionStream`. */
+export const inflateWithStandard: InflateWhole = async (input, limit) => {
+  const { readable, writable } = new DecompressionStream("deflate-raw");
+  const writer = writable.getWriter();
+  const reader = readable.getReader();
+  writer.write(input).catch(ignore);
+  writer.close().catch(ignore);
+  const chunks: Bytes[] = [];
+  let length = 0;
+  try {
+    while (true) {
+      const { done, value } = await reader.read();
+      if (done) return joinBytes(chunks);
+      length += value.length;
+      if (length > limit) break;
+      chunks.push(value);
+    }
+  } catch {
+    return "not plain";
+  }
+  reader.cancel().catch(ignore);
+  return "too long";
+};
+
+/**
+ * Compresses with a `CompressionStream` that flushes. Its output for a write of
+ * at most 16 KiB is complete, one chunk, when the write has resolved; that of a
+ * larger one may not be.
+ */
+export class FlushingDeflater implements Backend {
+  /** See {@linkcode Backend}. */
+  readonly sequential: boolean;
+  #context: FlushingStream | null = null;
+
+  /** @param contextTakeover Whether messages may refer back to those before. */
+  constructor(contextTakeover: boolean) {
+    this.sequential = contextTakeover;
+  }
+
+  /** See {@linkcode Backend}. */
+  async whole(payload: Uint8Array): Promise<Bytes> {
+    const chunks: Bytes[] = [];
+    await this.open().write(payload, true, (bytes) => {
+      chunks.push(bytes);
+    });
+    return joinBytes(chunks);
+  }
+
+  /** See {@linkcode Backend}. */
+  open(): MessageCodec {
+    if (!this.sequential) {
+      const stream = new FlushingStream();
+      return new FlushedMessage(stream, () => stream.close());
+    }
+    this.#context ??= new FlushingStream();
+    return new FlushedMessage(this.#context, () => {});
+  }
+
+  /** See {@linkcode Backend}. */
+  close(): void {
+    this.#context?.close();
+  }
+}
+
+const flushingSlice = 16 * 1024;
+/** After so many slices, a few milliseconds, other work of the process goes on. */
+const slicesInARow = 8;
+
+class FlushingStream {
+  readonly #writer: WritableStreamDefaultWriter<BufferSource>;
+  readonly #reader: ReadableStreamDefaultReader<Bytes>;
+
+  constructor() {
+    const { readable, writable } = new CompressionStream("deflate-raw");
+    this.#writer = writable.getWriter();
+    this.#reader = readable.getReader() as ReadableStreamDefaultReader<Bytes>;
+  }
+
+  /** Compresses bytes up to a sync flush behind them. */
+  async process(bytes: Uint8Array, emit: Emit): Promise<void> {
+    let slices = 0;
+    for (let offset = 0; offset < bytes.length; offset += flushingSlice) {
+      if (++slices % slicesInARow === 0) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+      }
+      const slice = bytes.slice(offset, offset + flushingSlice);
+      const output = this.#reader.read();
+      await this.#writer.write(slice);
+      const { value } = await output;
+      if (value === undefined || !endsInFlushTrailer(value)) {
+        throw new Error("CompressionStream did not flush its output");
+      }
+      await emit(value);
+    }
+  }
+
+  close(): void {
+    this.#reader.cancel().catch(ignore);
+    this.#writer.abort().catch(ignore);
+  }
+}
+
+class FlushedMessage implements MessageCodec {
+  readonly #stream: FlushingStream;
+  readonly #release: () => void;
+  readonly #tail = new HeldTail(4);
+
+  constructor(stream: FlushingStream, release: () => void) {
+    this.#stream = stream;
+    this.#release = release;
+  }
+
+  async write(part: Uint8Array, last: boolean, emit: Emit): Promise<void> {
+    await this.#stream.process(part, async (bytes) => {
+      for (const known of this.#tail.push(bytes)) await emit(known);
+    });
+    if (!last) return;
+    this.#release();
+    if (this.#tail.bytes.length === 0) await emit(emptyMessage);
+  }
+
+  abort(): void {
+    this.#release();
+  }
+}
+
+/** A longer message may become several blocks, whose last can't be found. */
+const oneBlockLength = 16 * 1024 - 1;
+
+/**
+ * Compresses with a `CompressionStream` that finishes, message by message. What
+ * it can't do, messages that are larger or come in parts, is left to another
+ * backend.
+ */
+export class FinishingDeflater implements Backend {
+  /** See {@linkcode Backend}. */
+  readonly sequential = false;
+  readonly #other: Backend;
+
+  /** @param other Compresses what is larger; without context, too. */
+  constructor(other: Backend) {
+    this.#other = other;
+  }
+
+  /** See {@linkcode Backend}. */
+  whole(
+    payload: Uint8Array,
+    limit: number,
+  ): Bytes | null | Promise<Bytes | null> {
+    if (payload.length === 0) return emptyMessage;
+    if (payload.length > oneBlockLength) {
+      return this.#other.whole(payload, limit);
+    }
+    return this.#compress(payload);
+  }
+
+  /** See {@linkcode Backend}. */
+  open(): MessageCodec {
+    return this.#other.open();
+  }
+
+  /** See {@linkcode Backend}. */
+  close(): void {
+    this.#other.close();
+  }
+
+  async #compress(payload: Uint8Array): Promise<Bytes | null> {
+    return toSyncFlush(await compress(payload), payload.length);
+  }
+}
+
+/**
+ * Turns a stream of one final block into what a sync flush would have made of
+ * the same data, less its trailer. The flush adds three bits, the header of an
+ * empty stored block: they are in the padding behind the block if that is long
+ * enough, and else in one byte more. Which it is, the runtime's own inflater
+ * tells.
+ *
+ * @param finished The stream.
+ * @param length How many bytes it inflates to.
+ * @returns `null` if the stream is not one block.
+ */
+export async function toSyncFlush(
+  finished: Bytes,
+  length: number,
+): Promise<Bytes | null> {
+  if ((finished[0] & 1) === 0) return null;
+  const padded = new Uint8Array(finished.length + 1);
+  padded.set(finished);
+  padded[0] &= 0xfe;
+  for (const candidate of [padded.subarray(0, -1), padded]) {
+    const output = await inflateWithStandard(
+      joinBytes([candidate, messageEnd]),
+      length + markLength,
+    );
+    if (
+      typeof output !== "string" && output.length === length + markLength &&
+      endsInMark(output)
+    ) {
+      return candidate;
+    }
+  }
+  return null;
+}
+
+/** Compresses with a stream of its own, to its end. */
+async function compress(bytes: Uint8Array): Promise<Bytes> {
+  const { readable, writable } = new CompressionStream("deflate-raw");
+  const writer = writable.getWriter();
+  writer.write(bytes.slice()).catch(ignore);
+  writer.close().catch(ignore);
+  const chunks: Bytes[] = [];
+  for await (const chunk of readable) chunks.push(chunk as Bytes);
+  return joinBytes(chunks);
+}
+
+function ignore(): void {}
