@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import { headersFrom, untilDrained } from "./transport/http_message.ts";
+import { headersFrom, writeBody } from "./transport/http_message.ts";
 
 /** A fetch-style application: a function from `Request` to `Response`. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
@@ -27,27 +27,39 @@ export async function answerWithFetch(
       gone.abort(new Error("the client closed the connection"));
     }
   });
+  const url = urlOf(request, secure);
+  if (url === null) {
+    response.writeHead(400, { connection: "close" })
+      .end("The Host header and the target are no URL.\n");
+    return;
+  }
   try {
-    const answer = await fetch(toRequest(request, secure, gone.signal));
+    const answer = await fetch(toRequest(url, request, gone.signal));
     await writeAnswer(response, answer, request.method === "HEAD");
+    // What the application has left of the body is in the way of the next request.
+    if (!request.complete) request.resume();
   } catch (error) {
     if (gone.signal.aborted) return;
     onError(error);
     if (response.headersSent) response.destroy();
-    else response.writeHead(500).end("Internal Server Error");
+    else response.writeHead(500).end("Internal Server Error\n");
   }
 }
 
-function toRequest(
-  request: IncomingMessage,
-  secure: boolean,
-  signal: AbortSignal,
-): Request {
+function urlOf(request: IncomingMessage, secure: boolean): string | null {
   const host = request.headers.host ?? "localhost";
   const target = request.url ?? "/";
   const url = target.startsWith("/")
     ? `${secure ? "https" : "http"}://${host}${target}`
     : target;
+  return URL.canParse(url) && /^https?:/i.test(url) ? url : null;
+}
+
+function toRequest(
+  url: string,
+  request: IncomingMessage,
+  signal: AbortSignal,
+): Request {
   const method = request.method ?? "GET";
   const headers = headersFrom(request.rawHeaders);
   if (method === "GET" || method === "HEAD") {
@@ -57,10 +69,27 @@ function toRequest(
     method,
     headers,
     signal,
-    body: Readable.toWeb(request) as ReadableStream<Uint8Array>,
+    body: bodyOf(request),
     duplex: "half",
   };
   return new Request(url, init);
+}
+
+/**
+ * The body of a request, touched only when it is read.
+ */
+function bodyOf(request: IncomingMessage): ReadableStream<Uint8Array> {
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      reader ??= (Readable.toWeb(request) as ReadableStream<Uint8Array>)
+        .getReader();
+      const { done, value } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: () => void request.resume(),
+  }, { highWaterMark: 0 });
 }
 
 async function writeAnswer(
@@ -80,9 +109,6 @@ async function writeAnswer(
     response.end();
     return;
   }
-  for await (const chunk of answer.body) {
-    if (response.destroyed) return;
-    if (!response.write(chunk)) await untilDrained(response);
-  }
+  await writeBody(response, answer.body);
   response.end();
 }

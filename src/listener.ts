@@ -3,16 +3,19 @@
  *
  * @module
  */
-import { createServer as createHttpServer, type Server } from "node:http";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type { NetworkAddress, UnixAddress } from "./connection/transport.ts";
-import { formatRefusal, HandshakeError } from "./handshake/response.ts";
-import {
-  type DenoListener,
-  denoNamespace,
-  DenoTlsSocket,
-} from "./transport/deno_tls.ts";
+import { HandshakeError } from "./handshake/response.ts";
+import { DenoTlsListener, hasDenoTls } from "./transport/deno_tls.ts";
+import { writeRefusal } from "./transport/http_message.ts";
+import { HttpSockets } from "./transport/http_sockets.ts";
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -34,65 +37,60 @@ export type ServerAddress = NetworkAddress | UnixAddress;
 /** What a listener calls. */
 export interface ListenerEvents {
   /** A plain request. */
-  request(...parameters: Parameters<HttpRequestListener>): void;
+  request(request: IncomingMessage, response: ServerResponse): void;
   /** A request to upgrade. */
-  upgrade(...parameters: Parameters<HttpUpgradeListener>): void;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void;
   /** It does not listen any more, for no asking of ours. */
   failed(error: Error): void;
 }
 
-type HttpRequestListener = (
-  request: import("node:http").IncomingMessage,
-  response: import("node:http").ServerResponse,
-) => void;
-type HttpUpgradeListener = (
-  request: import("node:http").IncomingMessage,
-  socket: Duplex,
-  head: Uint8Array,
-) => void;
+/** Milliseconds; what came in them is not worth more. */
+export interface ListenerTimeouts {
+  /** For the TLS handshake, and for the head of a request to arrive. */
+  readonly handshakeTimeout: number;
+  /** For a peer to take a refusal. */
+  readonly closeTimeout: number;
+}
 
 /** See the module. */
 export class HttpListener {
   readonly #server: Server;
+  readonly #sockets: HttpSockets;
   readonly #options: ListenOptions;
   readonly #events: ListenerEvents;
-  readonly #handshakeTimeout: number;
-  readonly #denoSockets = new Set<DenoTlsSocket>();
-  #denoListener: DenoListener | null = null;
+  readonly #timeouts: ListenerTimeouts;
+  #denoTls: DenoTlsListener | null = null;
   #address: ServerAddress | null = null;
-  #closed = false;
   /** Whether it speaks TLS. */
   readonly secure: boolean;
 
-  /**
-   * @param handshakeTimeout Milliseconds for the head of a request to arrive.
-   * @throws {TypeError} For options that contradict each other.
-   */
+  /** @throws {TypeError | RangeError} For options that can't be right. */
   constructor(
     options: ListenOptions,
-    handshakeTimeout: number,
+    timeouts: ListenerTimeouts,
     events: ListenerEvents,
   ) {
     checkListenOptions(options);
     this.#options = options;
     this.#events = events;
-    this.#handshakeTimeout = handshakeTimeout;
+    this.#timeouts = timeouts;
     this.secure = options.cert !== undefined;
+    const { handshakeTimeout } = timeouts;
     const settings = {
       headersTimeout: handshakeTimeout,
       connectionsCheckingInterval: Math.max(50, handshakeTimeout / 8),
     };
-    this.#server = this.secure && !this.#usesDenoTls()
-      ? createHttpsServer({
-        ...settings,
-        cert: options.cert,
-        key: options.key,
-        handshakeTimeout,
-      })
+    const nodeTls = this.secure && !this.#usesDenoTls();
+    const server = this.#server = nodeTls
+      ? createHttpsServer({ ...settings, cert: options.cert, key: options.key })
       : createHttpServer(settings);
-    this.#server.on("request", events.request);
-    this.#server.on("upgrade", events.upgrade);
-    this.#server.on("clientError", answerClientError);
+    this.#sockets = new HttpSockets(server, nodeTls, handshakeTimeout);
+    server.on("request", events.request);
+    server.on("upgrade", events.upgrade);
+    server.on(
+      "clientError",
+      (error, socket) => this.#answerClientError(error, socket),
+    );
   }
 
   /**
@@ -113,38 +111,37 @@ export class HttpListener {
     else await this.#listenNode();
   }
 
-  /** Listens no more; resolves when the last plain request is answered. */
-  close(): Promise<void> {
-    this.#closed = true;
-    this.#denoListener?.close();
-    if (!this.#server.listening) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeIdleConnections();
-    });
+  /** Listens no more; resolves when no connection is left. */
+  async close(): Promise<void> {
+    await Promise.all([this.#stopListening(), this.#sockets.close()]);
   }
 
   /** Drops all connections that are left. */
   terminate(): void {
-    this.#server.closeAllConnections();
-    for (const socket of this.#denoSockets) socket.destroy();
+    this.#sockets.terminate();
   }
 
   /** Keeps the process running while the server listens; the default. */
   ref(): void {
-    this.#denoListener?.ref();
+    this.#denoTls?.ref();
     this.#server.ref();
   }
 
   /** Lets the process end though the server listens. */
   unref(): void {
-    this.#denoListener?.unref();
+    this.#denoTls?.unref();
     this.#server.unref();
   }
 
+  async #stopListening(): Promise<void> {
+    // Its callback is not waited for: on Bun it does not come while a client is
+    // in the middle of a TLS handshake.
+    if (this.#denoTls === null) this.#server.close();
+    else await this.#denoTls.close();
+  }
+
   #usesDenoTls(): boolean {
-    return this.secure && this.#options.path === undefined &&
-      denoNamespace() !== undefined;
+    return this.secure && this.#options.path === undefined && hasDenoTls();
   }
 
   #listenNode(): Promise<void> {
@@ -168,37 +165,36 @@ export class HttpListener {
 
   #listenDenoTls(): void {
     const { port = 8000, hostname = "0.0.0.0", cert, key } = this.#options;
-    const listener = denoNamespace()!
-      .listenTls({ port, hostname, cert: cert!, key: key! });
-    this.#denoListener = listener;
-    const { addr } = listener;
-    this.#address = {
-      transport: "tcp",
-      hostname: addr.hostname,
-      port: addr.port,
-    };
-    this.#acceptDenoTls(listener);
+    this.#denoTls = new DenoTlsListener(
+      { port, hostname, cert: cert!, key: key! },
+      this.#timeouts.handshakeTimeout,
+      (socket) => this.#server.emit("connection", socket),
+      (error) => this.#events.failed(error),
+    );
+    this.#address = { transport: "tcp", ...this.#denoTls.address };
+    // Only a server that listens has keep-alive and its timeouts.
+    Object.defineProperty(this.#server, "listening", { value: true });
+    this.#server.emit("listening");
   }
 
-  async #acceptDenoTls(listener: DenoListener): Promise<void> {
-    while (!this.#closed) {
-      try {
-        const socket = new DenoTlsSocket(await listener.accept());
-        socket.limitHandshake(this.#handshakeTimeout);
-        this.#denoSockets.add(socket);
-        socket.on("close", () => this.#denoSockets.delete(socket));
-        this.#server.emit("connection", socket);
-      } catch (error) {
-        if (this.#closed) return;
-        // Accepting one connection failed, as when descriptors run out: the
-        // listener is still there.
-        if ((error as Error).name === "BadResource") {
-          this.#events.failed(error as Error);
-          return;
-        }
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+  /** Answers what is no HTTP, or came too slowly. */
+  #answerClientError(error: Error & { code?: string }, socket: Duplex): void {
+    if (
+      !socket.writable || error.code === "ECONNRESET" ||
+      error.code?.startsWith("ERR_TLS") || error.code?.startsWith("ERR_SSL")
+    ) {
+      socket.destroy();
+      return;
     }
+    const refusal = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+      ? new HandshakeError(
+        408,
+        "The head of the request took too long to arrive.",
+      )
+      : error.code === "HPE_HEADER_OVERFLOW"
+      ? new HandshakeError(431, "The head of the request is too long.")
+      : new HandshakeError(400, "The request is not valid HTTP/1.1.");
+    writeRefusal(socket, refusal, this.#timeouts.closeTimeout);
   }
 }
 
@@ -230,24 +226,4 @@ function toNetworkAddress(
   { address, port }: { address: string; port: number },
 ): NetworkAddress {
   return { transport: "tcp", hostname: address, port };
-}
-
-/** Answers what is no HTTP, or came too slowly. */
-function answerClientError(
-  error: Error & { code?: string },
-  socket: Duplex,
-): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
-    socket.destroy();
-    return;
-  }
-  const refusal = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-    ? new HandshakeError(
-      408,
-      "The head of the request took too long to arrive.",
-    )
-    : error.code === "HPE_HEADER_OVERFLOW"
-    ? new HandshakeError(431, "The head of the request is too long.")
-    : new HandshakeError(400, "The request is not valid HTTP/1.1.");
-  socket.end(formatRefusal(refusal), () => socket.destroy());
 }

@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { CloseCode, encodeCloseBody } from "./close.ts";
 import type { WebSocketConnection } from "./connection/connection.ts";
 import { createDeferred, type Deferred } from "./connection/deferred.ts";
-import type { Handler } from "./connection/handler.ts";
+import { checkFunctions, type Handler, report } from "./connection/handler.ts";
 import { positive } from "./connection/options.ts";
 import { answerWithFetch, type FetchHandler } from "./fetch.ts";
 import {
@@ -65,10 +65,13 @@ export class Server {
 
   /** Made by {@linkcode serve}. */
   constructor(options: ServeOptions, handler: Handler) {
+    checkFunctions(options, "fetch", "onListen");
     this.#options = options;
     this.#upgrader = new Upgrader(options, handler);
-    const handshakeTimeout = positive(options, "handshakeTimeout", 10_000);
-    this.#listener = new HttpListener(options, handshakeTimeout, {
+    this.#listener = new HttpListener(options, {
+      handshakeTimeout: positive(options, "handshakeTimeout", 10_000),
+      closeTimeout: positive(options, "closeTimeout", 5_000),
+    }, {
       request: (request, response) => this.#onRequest(request, response),
       upgrade: (request, socket, head) =>
         this.#onUpgrade(request, socket, head),
@@ -150,7 +153,10 @@ export class Server {
     this.#listener.ref();
   }
 
-  /** Lets the process end though the server listens. */
+  /**
+   * Lets the process end though the server listens. On Deno over TLS it has no
+   * effect, as `Deno.TlsListener.unref()` has none there.
+   */
   unref(): void {
     this.#listener.unref();
   }
@@ -224,11 +230,7 @@ export class Server {
 
   #reportError(error: unknown): void {
     const { onError = console.error } = this.#options;
-    try {
-      (onError as (error: unknown) => void)(error);
-    } catch (second) {
-      console.error(second);
-    }
+    report(onError as (error: unknown) => unknown, error);
   }
 }
 
@@ -273,14 +275,13 @@ export function serve<Data = unknown>(
 ): Server;
 /** The same with default options: port 8000 on all IPv4 addresses. */
 export function serve<Data = unknown>(handler: Handler<Data>): Server;
-export function serve<Data>(
-  first: ServeOptions<Data> | Handler<Data>,
-  second?: Handler<Data>,
+export function serve(
+  ...parameters: [ServeOptions, Handler] | [Handler]
 ): Server {
-  return new Server(
-    (second === undefined ? {} : first) as ServeOptions,
-    (second ?? first) as Handler,
-  );
+  const [options, handler] = parameters.length === 1
+    ? [{}, parameters[0]]
+    : parameters;
+  return new Server(options, handler);
 }
 
 function upgradeRequired(): Response {

@@ -8,10 +8,12 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketConnection } from "./connection/connection.ts";
 import {
+  checkFunctions,
   checkHandler,
   type ErrorCallback,
   type Handler,
   HandlerRunner,
+  report,
 } from "./connection/handler.ts";
 import {
   type ConnectionOptions,
@@ -53,7 +55,7 @@ import {
   selectProtocol,
 } from "./handshake/subprotocol.ts";
 import {
-  requestFromHeaders,
+  headersFrom,
   writeRefusal,
   writeResponse,
 } from "./transport/http_message.ts";
@@ -135,6 +137,7 @@ export class Upgrader {
    */
   constructor(options: UpgradeOptions, handler: Handler) {
     checkHandler(handler);
+    checkFunctions(options, "upgrade", "onError");
     checkProtocols(options.protocols ?? []);
     if (options.origins !== undefined) checkOriginPolicy(options.origins);
     this.#options = options;
@@ -212,30 +215,48 @@ export class Upgrader {
     offer: HandshakeOffer,
   ): Promise<void> {
     this.#undecided.add(socket);
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    const gone = new AbortController();
+    const onClose = (): void =>
+      gone.abort(new Error("the client closed the connection"));
+    socket.on("close", onClose);
     try {
-      let answer = hook(requestOf(request, socket, offer));
-      if (answer instanceof Promise) {
-        const limit = Promise.withResolvers<never>();
-        timer = setTimeout(
-          () => limit.reject(tooSlow(this.#handshakeTimeout)),
-          this.#handshakeTimeout,
-        );
-        answer = await Promise.race([answer, limit.promise]);
-      }
+      const answer = await this.#limit(
+        hook(requestOf(request, socket, offer, gone.signal)),
+      );
       if (socket.destroyed) return;
-      if (answer instanceof Response) {
-        await writeResponse(socket, answer, false);
+      if (isResponse(answer)) {
+        await writeResponse(
+          socket,
+          answer,
+          this.#connectionOptions.closeTimeout,
+        );
       } else {
         if (this.#closing) throw shuttingDown();
-        this.#accept(request, socket, head, offer, answer ?? {});
+        this.#accept(request, socket, head, offer, checkAnswer(answer));
       }
     } catch (error) {
       this.#refuse(socket, error);
     } finally {
-      clearTimeout(timer);
+      socket.off("close", onClose);
       this.#undecided.delete(socket);
       this.#settleIdle();
+    }
+  }
+
+  /** Rejects if the hook's promise takes longer than a handshake may. */
+  async #limit(answer: ReturnType<UpgradeHook>): Promise<unknown> {
+    if (typeof (answer as PromiseLike<unknown>)?.then !== "function") {
+      return answer;
+    }
+    const limit = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => limit.reject(tooSlow(this.#handshakeTimeout)),
+      this.#handshakeTimeout,
+    );
+    try {
+      return await Promise.race([answer, limit.promise]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -302,23 +323,16 @@ export class Upgrader {
   }
 
   #refuse(socket: Duplex, error: unknown): void {
-    if (error instanceof HandshakeError) {
-      writeRefusal(socket, error);
-      return;
+    let refusal = error;
+    if (!(refusal instanceof HandshakeError)) {
+      report(this.#onError as (error: unknown) => unknown, error);
+      refusal = new HandshakeError(
+        500,
+        "The server failed to answer this handshake.",
+      );
     }
-    this.#reportError(error);
-    writeRefusal(
-      socket,
-      new HandshakeError(500, "The server failed to answer this handshake."),
-    );
-  }
-
-  #reportError(error: unknown): void {
-    try {
-      (this.#onError as (error: unknown) => void)(error);
-    } catch (second) {
-      console.error(second);
-    }
+    const { closeTimeout } = this.#connectionOptions;
+    writeRefusal(socket, refusal as HandshakeError, closeTimeout);
   }
 
   #isIdle(): boolean {
@@ -371,14 +385,13 @@ export function createUpgradeHandler<Data = unknown>(
 export function createUpgradeHandler<Data = unknown>(
   handler: Handler<Data>,
 ): UpgradeListener;
-export function createUpgradeHandler<Data>(
-  first: UpgradeOptions<Data> | Handler<Data>,
-  second?: Handler<Data>,
+export function createUpgradeHandler(
+  ...parameters: [UpgradeOptions, Handler] | [Handler]
 ): UpgradeListener {
-  const upgrader = new Upgrader(
-    (second === undefined ? {} : first) as UpgradeOptions,
-    (second ?? first) as Handler,
-  );
+  const [options, handler] = parameters.length === 1
+    ? [{}, parameters[0]]
+    : parameters;
+  const upgrader = new Upgrader(options, handler);
   upgrader.prepare();
   return (request, socket, head) => upgrader.upgrade(request, socket, head);
 }
@@ -423,11 +436,34 @@ function requestOf(
   request: IncomingMessage,
   socket: Duplex,
   offer: HandshakeOffer,
+  signal?: AbortSignal,
 ): Request {
   const scheme = isSecure(socket) ? "https" : "http";
-  return requestFromHeaders(
-    `${scheme}://${offer.host}${pathOf(request)}`,
-    request.rawHeaders,
+  return new Request(`${scheme}://${offer.host}${pathOf(request)}`, {
+    headers: headersFrom(request.rawHeaders),
+    signal,
+  });
+}
+
+/** Other realms and frameworks have `Response` classes of their own. */
+function isResponse(answer: unknown): answer is Response {
+  return answer instanceof Response ||
+    (typeof answer === "object" && answer !== null && "status" in answer &&
+      "headers" in answer && "body" in answer);
+}
+
+/**
+ * What can't be understood must not let anybody in.
+ *
+ * @throws {TypeError} If it is neither an object nor nothing.
+ */
+function checkAnswer(answer: unknown): UpgradeAnswer {
+  if (answer === undefined) return {};
+  if (typeof answer === "object" && answer !== null) return answer;
+  throw new TypeError(
+    `the \`upgrade\` hook returns a Response to refuse, an object or nothing to accept, not ${
+      String(answer)
+    }`,
   );
 }
 

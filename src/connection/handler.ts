@@ -54,6 +54,38 @@ export type ErrorCallback = (
   socket: WebSocketConnection,
 ) => void;
 
+/** Tells an application of an error; what it fails with itself goes to the console. */
+export function report<Rest extends unknown[]>(
+  onError: (error: unknown, ...rest: Rest) => unknown,
+  error: unknown,
+  ...rest: Rest
+): void {
+  try {
+    Promise.resolve(onError(error, ...rest)).catch(console.error);
+  } catch (second) {
+    console.error(second);
+  }
+}
+
+/**
+ * Checks options that are functions early, where the mistake can be seen.
+ *
+ * @throws {TypeError} If one is there and is no function.
+ */
+export function checkFunctions<Name extends string>(
+  options: { readonly [name in Name]?: unknown },
+  ...names: Name[]
+): void {
+  for (const name of names) {
+    const value = options[name];
+    if (value !== undefined && typeof value !== "function") {
+      throw new TypeError(
+        `the option or hook \`${name}\` is a function, not ${String(value)}`,
+      );
+    }
+  }
+}
+
 /**
  * Checks a handler early, where the mistake can be seen.
  *
@@ -62,14 +94,13 @@ export type ErrorCallback = (
 export function checkHandler(handler: unknown): void {
   if (typeof handler === "function") return;
   if (typeof handler === "object" && handler !== null) {
-    const hooks = handler as Record<string, unknown>;
-    for (const name of ["open", "message", "drain", "close"]) {
-      if (hooks[name] !== undefined && typeof hooks[name] !== "function") {
-        throw new TypeError(
-          `the hook \`${name}\` is a function, not ${String(hooks[name])}`,
-        );
-      }
-    }
+    checkFunctions(
+      handler as ConnectionHooks,
+      "open",
+      "message",
+      "drain",
+      "close",
+    );
     return;
   }
   throw new TypeError(
@@ -121,7 +152,7 @@ export class HandlerRunner implements SessionOwner {
   sessionHookFailed(error: unknown): void {
     // What a hook meets because the connection is lost is not its failure.
     if (error !== null && error === this.#session.failure) return;
-    this.#report(error);
+    report(this.#onError, error, this.#socket);
   }
 
   /** See {@linkcode SessionOwner}. */
@@ -191,13 +222,5 @@ export class HandlerRunner implements SessionOwner {
   #fail(error: unknown): void {
     this.sessionHookFailed(error);
     this.#session.closeWith(error, CloseCode.InternalError);
-  }
-
-  #report(error: unknown): void {
-    try {
-      this.#onError(error, this.#socket);
-    } catch (second) {
-      console.error(second);
-    }
   }
 }

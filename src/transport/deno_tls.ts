@@ -20,7 +20,7 @@ interface DenoConnection {
 }
 
 /** The parts of `Deno.TlsListener` that are used here. */
-export interface DenoListener extends AsyncIterable<DenoConnection> {
+interface DenoListener {
   readonly addr: { hostname: string; port: number };
   accept(): Promise<DenoConnection>;
   close(): void;
@@ -35,9 +35,97 @@ interface DenoNamespace {
   ): DenoListener;
 }
 
-/** The `Deno` namespace, on Deno. */
-export function denoNamespace(): DenoNamespace | undefined {
+/** Whether this is Deno. */
+export function hasDenoTls(): boolean {
+  return denoNamespace() !== undefined;
+}
+
+function denoNamespace(): DenoNamespace | undefined {
   return (globalThis as { Deno?: DenoNamespace }).Deno;
+}
+
+/** Where to listen, and as whom. */
+export interface DenoTlsOptions {
+  /** The TCP port. */
+  readonly port: number;
+  /** The address. */
+  readonly hostname: string;
+  /** The certificate chain as PEM. */
+  readonly cert: string;
+  /** Its private key as PEM. */
+  readonly key: string;
+}
+
+/** Accepts TLS connections and hands them out as Node sockets. */
+export class DenoTlsListener {
+  readonly #listener: DenoListener;
+  readonly #accepting: Promise<void>;
+  #closed = false;
+
+  /**
+   * Begins to listen.
+   *
+   * @param handshakeTimeout Milliseconds for the TLS handshake. Deno has no way
+   * to drop the TCP connection of one that is not done; it is let go of.
+   * @param onSocket Is given each connection.
+   * @param onFailed Is told if the listener is lost.
+   * @throws The system's error if it can't listen.
+   */
+  constructor(
+    options: DenoTlsOptions,
+    handshakeTimeout: number,
+    onSocket: (socket: DenoTlsSocket) => void,
+    onFailed: (error: Error) => void,
+  ) {
+    this.#listener = denoNamespace()!.listenTls({ ...options });
+    this.#accepting = this.#accept(handshakeTimeout, onSocket, onFailed);
+  }
+
+  /** Where it listens. */
+  get address(): { hostname: string; port: number } {
+    const { hostname, port } = this.#listener.addr;
+    return { hostname, port };
+  }
+
+  /** Listens no more; resolves when the port is free. */
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#listener.close();
+    return this.#accepting;
+  }
+
+  /** See `Deno.Listener.ref()`. */
+  ref(): void {
+    this.#listener.ref();
+  }
+
+  /** See `Deno.Listener.unref()`. */
+  unref(): void {
+    this.#listener.unref();
+  }
+
+  async #accept(
+    handshakeTimeout: number,
+    onSocket: (socket: DenoTlsSocket) => void,
+    onFailed: (error: Error) => void,
+  ): Promise<void> {
+    while (!this.#closed) {
+      try {
+        const socket = new DenoTlsSocket(await this.#listener.accept());
+        socket.limitHandshake(handshakeTimeout);
+        onSocket(socket);
+      } catch (error) {
+        if (this.#closed) return;
+        if ((error as Error).name === "BadResource") {
+          onFailed(error as Error);
+          return;
+        }
+        // Accepting one failed, as when descriptors run out: the listener is
+        // still there.
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  }
 }
 
 const readLength = 64 * 1024;

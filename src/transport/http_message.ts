@@ -11,19 +11,6 @@ import {
   type HeaderEntry,
 } from "../handshake/response.ts";
 
-/**
- * A GET request from the headers as they came on the wire.
- *
- * @param url The whole URL.
- * @param rawHeaders Names and values in turn.
- */
-export function requestFromHeaders(
-  url: string,
-  rawHeaders: readonly string[],
-): Request {
-  return new Request(url, { headers: headersFrom(rawHeaders) });
-}
-
 /** `Headers` from names and values in turn; duplicates are joined as Fetch does. */
 export function headersFrom(rawHeaders: readonly string[]): Headers {
   const headers = new Headers();
@@ -33,27 +20,35 @@ export function headersFrom(rawHeaders: readonly string[]): Headers {
   return headers;
 }
 
-/** Refuses a handshake with a whole response and ends the socket. */
-export function writeRefusal(socket: Duplex, error: HandshakeError): void {
+/**
+ * Refuses a request with a whole response and ends the socket.
+ *
+ * @param linger See {@linkcode endAfter}.
+ */
+export function writeRefusal(
+  socket: Duplex,
+  error: HandshakeError,
+  linger: number,
+): void {
   if (socket.destroyed) return;
-  endAfter(socket, () => socket.end(formatRefusal(error)));
+  endAfter(socket, linger, () => socket.end(formatRefusal(error)));
 }
 
 /**
  * Writes a `Response` to a socket and ends it.
  *
- * @param withoutBody Whether the request was a HEAD.
+ * @param linger See {@linkcode endAfter}.
+ * @throws What the body fails with; the socket is destroyed then.
  */
 export async function writeResponse(
   socket: Duplex,
   response: Response,
-  withoutBody: boolean,
+  linger: number,
 ): Promise<void> {
   const headers: HeaderEntry[] = [];
   for (const [name, value] of response.headers) {
     if (!framingHeaders.includes(name)) headers.push([name, value]);
   }
-  const hasBody = response.body !== null && !withoutBody;
   if (response.body === null) headers.push(["content-length", "0"]);
   headers.push(["connection", "close"]);
   const head = formatResponseHead(
@@ -61,21 +56,48 @@ export async function writeResponse(
     headers,
     response.statusText || undefined,
   );
-  if (!hasBody) {
-    endAfter(socket, () => socket.end(head, "latin1"));
+  if (response.body === null) {
+    endAfter(socket, linger, () => socket.end(head, "latin1"));
     return;
   }
   socket.write(head, "latin1");
   // The body ends where the connection does.
-  for await (const chunk of response.body!) {
-    if (socket.destroyed) return;
-    if (!socket.write(chunk)) await untilDrained(socket);
+  try {
+    await writeBody(socket, response.body);
+  } catch (error) {
+    socket.destroy();
+    throw error;
   }
-  endAfter(socket, () => socket.end());
+  endAfter(socket, linger, () => socket.end());
+}
+
+/**
+ * Writes a body as fast as the other side takes it. If that side goes away, the
+ * body is cancelled.
+ */
+export async function writeBody(
+  stream: Writable,
+  body: ReadableStream<Uint8Array>,
+): Promise<void> {
+  const reader = body.getReader();
+  const onClose = (): void => {
+    reader.cancel(new Error("the client closed the connection")).catch(ignore);
+  };
+  stream.on("close", onClose);
+  try {
+    while (!stream.destroyed) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      if (!stream.write(value)) await untilDrained(stream);
+    }
+    onClose();
+  } finally {
+    stream.off("close", onClose);
+  }
 }
 
 /** Resolves when a stream can be written to again, or is closed. */
-export function untilDrained(stream: Writable): Promise<void> {
+function untilDrained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       stream.off("drain", done);
@@ -94,21 +116,22 @@ const framingHeaders: readonly string[] = [
   "upgrade",
 ];
 
-/** How long a peer has to take a last response, in milliseconds. */
-const lingerTimeout = 5000;
-
 /**
  * Ends a socket, and drops it when the peer has ended as well or takes too long.
  * What the peer still sends is read and discarded: unread bytes would make the
  * system reset the connection, and the response might never be seen.
+ *
+ * @param linger How long the peer has, in milliseconds.
  */
-function endAfter(socket: Duplex, end: () => void): void {
-  const timer = setTimeout(() => socket.destroy(), lingerTimeout);
-  socket.on("error", () => {});
+function endAfter(socket: Duplex, linger: number, end: () => void): void {
+  const timer = setTimeout(() => socket.destroy(), linger);
+  socket.on("error", ignore);
   socket.on("close", () => clearTimeout(timer));
   socket.on("end", () => socket.destroySoon?.());
   end();
-  socket.resume();
+  // Not to the HTTP parser, which would refuse it again.
+  socket.removeAllListeners("data");
+  socket.on("data", ignore);
 }
 
 declare module "node:stream" {
@@ -116,3 +139,5 @@ declare module "node:stream" {
     destroySoon?(): void;
   }
 }
+
+function ignore(): void {}

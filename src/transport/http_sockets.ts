@@ -1,0 +1,121 @@
+/**
+ * The sockets of an HTTP server, so that it can be shut down without waiting for
+ * those that ask for nothing.
+ *
+ * @module
+ */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+
+/** What tells the two sockets of one TLS connection to belong together. */
+interface PeerAddress {
+  readonly remoteAddress?: string;
+  readonly remotePort?: number;
+}
+
+/** See the module. */
+export class HttpSockets {
+  readonly #server: Server;
+  readonly #handshakeTimeout: number;
+  /** All that are open, but for those in `#securing`. */
+  readonly #open = new Set<Duplex>();
+  /** Those with a request that is not answered, or that were upgraded. */
+  readonly #busy = new Set<Duplex>();
+  /** Those whose TLS handshake is not done, with the timers that drop them. */
+  readonly #securing = new Map<
+    Duplex & PeerAddress,
+    ReturnType<typeof setTimeout>
+  >();
+  #closing = false;
+  #whenNoneIsOpen: (() => void) | null = null;
+
+  /**
+   * Follows a server's sockets.
+   *
+   * @param secure Whether the server does the TLS handshakes itself.
+   * @param handshakeTimeout Milliseconds for a TLS handshake.
+   */
+  constructor(server: Server, secure: boolean, handshakeTimeout: number) {
+    this.#server = server;
+    this.#handshakeTimeout = handshakeTimeout;
+    if (secure) {
+      server.on("connection", (socket: Duplex) => this.#secure(socket));
+      server.on("secureConnection", (socket: Duplex) => this.#add(socket));
+    } else {
+      server.on("connection", (socket: Duplex) => this.#add(socket));
+    }
+    server.on("request", (request, response) => {
+      this.#onRequest(request, response);
+    });
+    server.on("upgrade", (_request, socket: Duplex) => {
+      this.#busy.add(socket);
+    });
+  }
+
+  /** Drops what asks for nothing; resolves when none is left. */
+  close(): Promise<void> {
+    this.#closing = true;
+    for (const socket of this.#securing.keys()) socket.destroy();
+    for (const socket of this.#open) {
+      if (!this.#busy.has(socket)) socket.destroy();
+    }
+    return new Promise((resolve) => {
+      this.#whenNoneIsOpen = resolve;
+      this.#settle();
+    });
+  }
+
+  /** Drops all. */
+  terminate(): void {
+    for (const socket of this.#securing.keys()) socket.destroy();
+    for (const socket of this.#open) socket.destroy();
+    this.#server.closeAllConnections();
+  }
+
+  #secure(socket: Duplex & PeerAddress): void {
+    const timer = setTimeout(() => socket.destroy(), this.#handshakeTimeout);
+    this.#securing.set(socket, timer);
+    socket.on("close", () => {
+      clearTimeout(timer);
+      this.#securing.delete(socket);
+      this.#settle();
+    });
+  }
+
+  #add(socket: Duplex & PeerAddress): void {
+    for (const [raw, timer] of this.#securing) {
+      if (
+        raw.remotePort !== socket.remotePort ||
+        raw.remoteAddress !== socket.remoteAddress
+      ) continue;
+      clearTimeout(timer);
+      this.#securing.delete(raw);
+    }
+    this.#open.add(socket);
+    socket.on("close", () => {
+      this.#open.delete(socket);
+      this.#busy.delete(socket);
+      this.#settle();
+    });
+    if (this.#closing) socket.destroy();
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    this.#busy.add(socket);
+    response.on("close", () => {
+      this.#busy.delete(socket);
+      // A browser would keep it for later requests.
+      if (this.#closing) socket.destroySoon();
+      this.#settle();
+    });
+  }
+
+  #settle(): void {
+    if (!this.#closing) return;
+    // Also those that Bun does not tell of before their first bytes.
+    if (this.#busy.size === 0) this.#server.closeAllConnections();
+    if (this.#open.size > 0 || this.#securing.size > 0) return;
+    this.#whenNoneIsOpen?.();
+  }
+}

@@ -1,0 +1,457 @@
+// Plain HTTP beside WebSockets: `fetch`, and what is answered without one.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import type { RawClient, RawResponse } from "../support/raw_client.ts";
+import {
+  assertServes,
+  echo,
+  serveOn,
+  transports,
+  until,
+  within,
+} from "../support/serve_on.ts";
+
+/** A request's head. */
+function request(method: string, path: string, ...headers: string[]): string {
+  return [`${method} ${path} HTTP/1.1`, "Host: localhost", ...headers, "", ""]
+    .join("\r\n");
+}
+
+function get(path: string): string {
+  return request("GET", path);
+}
+
+function exchange(
+  client: RawClient,
+  bytes: string,
+  withoutBody = false,
+): Promise<RawResponse> {
+  client.write(bytes);
+  return client.response({ withoutBody });
+}
+
+for (const transport of transports) {
+  test(`${transport}: without fetch a plain request is answered 426`, () =>
+    serveOn(transport, {}, echo, async (server) => {
+      const client = await server.connect();
+      for (let round = 0; round < 2; round++) {
+        const response = await exchange(client, get("/"));
+        assert.equal(response.status, 426);
+        assert.match(response.header("upgrade") ?? "", /websocket/i);
+        assert.match(response.body, /WebSocket/);
+      }
+      await assertServes(server);
+    }));
+
+  test(`${transport}: fetch gets the request as it came`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: async (request) =>
+          Response.json({
+            method: request.method,
+            url: request.url,
+            one: request.headers.get("x-one"),
+            body: await request.text(),
+          }),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        const scheme = transport === "tls" ? "https" : "http";
+        for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
+          const { status, body } = await exchange(
+            client,
+            request(
+              method,
+              "/a%20b?c=d",
+              "X-One: 1",
+              "X-One: 2",
+              "Content-Length: 5",
+            ) + "hello",
+          );
+          assert.equal(status, 200);
+          assert.deepEqual(JSON.parse(body), {
+            method,
+            url: `${scheme}://localhost/a%20b?c=d`,
+            one: "1, 2",
+            body: "hello",
+          });
+        }
+        const chunked = await exchange(
+          client,
+          request("POST", "/", "Transfer-Encoding: chunked") +
+            "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n",
+        );
+        assert.equal(JSON.parse(chunked.body).body, "abcdefg");
+      },
+    ));
+
+  test(`${transport}: status, headers and cookies of the response`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: () =>
+          new Response("teapot", {
+            status: 418,
+            statusText: "Short and stout",
+            headers: [
+              ["Set-Cookie", "a=1; Path=/, x"],
+              ["Set-Cookie", "b=2"],
+              ["X-Umlaut", "\xfc"],
+            ],
+          }),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        const response = await exchange(client, get("/"));
+        assert.equal(response.status, 418);
+        assert.equal(response.reason, "Short and stout");
+        assert.deepEqual(
+          response.headers.filter(([name]) => name === "set-cookie")
+            .map(([, value]) => value),
+          ["a=1; Path=/, x", "b=2"],
+        );
+        assert.equal(response.header("x-umlaut"), "\xfc");
+        assert.equal(response.body, "teapot");
+      },
+    ));
+
+  test(`${transport}: HEAD has no body, and the connection goes on`, () => {
+    let cancelled = 0;
+    return serveOn(
+      transport,
+      {
+        fetch: (request) => {
+          if (request.method !== "HEAD") return new Response("body");
+          return new Response(
+            new ReadableStream({
+              pull: (controller) => controller.enqueue(new Uint8Array(1000)),
+              cancel: () => void cancelled++,
+            }),
+            { headers: { "Content-Length": "4", "X-Kind": "head" } },
+          );
+        },
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        const head = await exchange(client, request("HEAD", "/"), true);
+        assert.equal(head.status, 200);
+        assert.equal(head.header("x-kind"), "head");
+        assert.equal((await exchange(client, get("/"))).body, "body");
+        assert.equal(cancelled, 1);
+      },
+    );
+  });
+
+  test(`${transport}: bodies stream both ways at once`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: (request) => new Response(request.body),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        client.write(request("POST", "/", "Transfer-Encoding: chunked"));
+        client.write("5\r\nhello\r\n");
+        await client.until(
+          () => client.length > 0,
+          "an answer before the request has ended",
+        );
+        client.write("6\r\n world\r\n0\r\n\r\n");
+        const { status, body } = await client.response();
+        assert.equal(status, 200);
+        assert.equal(body, "hello world");
+      },
+    ));
+
+  test(`${transport}: 8 MiB up and down again`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: (request) => new Response(request.body),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        const size = 8 << 20;
+        client.write(request("POST", "/", `Content-Length: ${size}`));
+        const block = Buffer.alloc(1 << 20, "0123456789abcdef");
+        for (let sent = 0; sent < size; sent += block.length) {
+          client.write(block);
+        }
+        const { status, body } = await client.response();
+        assert.equal(status, 200);
+        assert.equal(body.length, size);
+        assert.ok(body === block.toString().repeat(8));
+        assert.equal((await exchange(client, get("/"))).body, "");
+      },
+    ));
+
+  test(`${transport}: fetch that fails is answered 500 and reported`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: (request) => {
+          if (request.url.endsWith("/throws")) throw new Error("broke");
+          if (request.url.endsWith("/rejects")) {
+            return Promise.reject(new Error("broke"));
+          }
+          if (request.url.endsWith("/nothing")) {
+            return undefined as unknown as Response;
+          }
+          return new Response("fine");
+        },
+      },
+      echo,
+      async (server) => {
+        for (const path of ["/throws", "/rejects", "/nothing"]) {
+          const client = await server.connect();
+          const response = await exchange(client, get(path));
+          assert.equal(response.status, 500, path);
+          assert.doesNotMatch(response.body, /broke/);
+          assert.equal(server.errors.splice(0).length, 1, path);
+          assert.equal((await exchange(client, get("/"))).body, "fine", path);
+        }
+      },
+    ));
+
+  test(`${transport}: a body that fails cuts the response off, and is reported`, () => {
+    const begun = Promise.withResolvers<void>();
+    return serveOn(
+      transport,
+      {
+        fetch: () =>
+          new Response(
+            new ReadableStream({
+              async start(controller) {
+                controller.enqueue(new Uint8Array(10));
+                await begun.promise;
+                throw new Error("the body broke");
+              },
+            }),
+          ),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        client.write(get("/"));
+        await client.until(() => client.length > 0, "the beginning");
+        begun.resolve();
+        await client.untilEnded();
+        const answer = client.rest().toString("latin1");
+        assert.match(answer, /^HTTP\/1\.1 200/);
+        assert.doesNotMatch(answer, /\r\n0\r\n\r\n$/, "it must not look whole");
+        assert.doesNotMatch(answer, /HTTP\/1\.1 500/);
+        assert.deepEqual(server.errors.splice(0).map(String), [
+          "Error: the body broke",
+        ]);
+      },
+    );
+  });
+
+  test(`${transport}: a client that leaves aborts request.signal`, () => {
+    const asked = Promise.withResolvers<void>();
+    const aborted = Promise.withResolvers<void>();
+    return serveOn(
+      transport,
+      {
+        fetch: (request) => {
+          request.signal.addEventListener("abort", () => aborted.resolve());
+          asked.resolve();
+          return new Promise<Response>((_, reject) =>
+            request.signal.addEventListener(
+              "abort",
+              () => reject(request.signal.reason),
+            )
+          );
+        },
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        client.write(get("/"));
+        await asked.promise;
+        client.destroy();
+        await within(aborted.promise, "request.signal to abort", 3000);
+      },
+    );
+  });
+
+  test(`${transport}: a client that leaves cancels the response's body`, () => {
+    const cancelled = Promise.withResolvers<void>();
+    return serveOn(
+      transport,
+      {
+        fetch: () =>
+          new Response(
+            new ReadableStream({
+              start: (controller) => controller.enqueue(new Uint8Array(10)),
+              cancel: () => cancelled.resolve(),
+            }),
+          ),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        client.write(get("/events"));
+        await client.until(() => client.length > 0, "the head");
+        client.destroy();
+        await within(cancelled.promise, "the body to be cancelled", 3000);
+      },
+    );
+  });
+
+  test(`${transport}: a response that ended does not abort request.signal`, () => {
+    const signals: AbortSignal[] = [];
+    return serveOn(
+      transport,
+      {
+        fetch: (request) => {
+          signals.push(request.signal);
+          return new Response("done");
+        },
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        await exchange(client, get("/"));
+        client.destroy();
+        await assertServes(server);
+        assert.deepEqual(signals.map(({ aborted }) => aborted), [false]);
+      },
+    );
+  });
+
+  test(`${transport}: a client that vanishes in the middle of its upload`, () => {
+    const failed = Promise.withResolvers<unknown>();
+    return serveOn(
+      transport,
+      {
+        fetch: async (request) => {
+          if (request.url.endsWith("/unread")) {
+            await new Promise((resolve) =>
+              request.signal.addEventListener("abort", resolve)
+            );
+          }
+          try {
+            return new Response(await request.text());
+          } catch (error) {
+            failed.resolve(error);
+            throw error;
+          }
+        },
+      },
+      echo,
+      async (server) => {
+        for (const path of ["/read", "/unread"]) {
+          const client = await server.connect();
+          client.write(request("POST", path, "Content-Length: 1000"));
+          client.write("the first part");
+          await assertServes(server);
+          client.destroy();
+          await within(failed.promise, "the body to fail", 3000);
+        }
+        await assertServes(server);
+        server.errors.length = 0;
+      },
+    );
+  });
+
+  test(`${transport}: a body that fetch ignores does not block the connection`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: (request) => new Response(new URL(request.url).pathname),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        const size = 1 << 20;
+        client.write(
+          request("POST", "/one", `Content-Length: ${size}`),
+        );
+        client.write(Buffer.alloc(size));
+        client.write(get("/two"));
+        assert.equal((await client.response()).body, "/one");
+        assert.equal((await client.response()).body, "/two");
+      },
+    ));
+
+  test(`${transport}: plain requests, then an upgrade on the same connection`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: async (request) => new Response(await request.text() || "empty"),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        assert.equal((await exchange(client, get("/"))).body, "empty");
+        const posted = await exchange(
+          client,
+          request("POST", "/", "Content-Length: 3") + "abc",
+        );
+        assert.equal(posted.body, "abc");
+        await client.upgrade();
+        client.send(1, "hello");
+        assert.equal(await client.text(), "hello");
+        assert.equal(await client.closeCleanly(), 1000);
+      },
+    ));
+
+  test(`${transport}: a request that can't be a URL is the client's fault: 400`, () =>
+    serveOn(transport, { fetch: () => new Response("ok") }, echo, async (
+      server,
+    ) => {
+      for (
+        const bytes of [
+          "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+          "GET http:// HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        ]
+      ) {
+        const client = await server.connect();
+        client.write(bytes);
+        assert.equal((await client.response()).status, 400, bytes);
+      }
+      assert.deepEqual(server.errors.splice(0), [], "the server did not fail");
+    }));
+}
+
+test("a client that does not read slows the body down", () => {
+  let pulled = 0;
+  return serveOn(
+    "tcp",
+    {
+      fetch: () =>
+        new Response(
+          new ReadableStream({
+            pull(controller) {
+              pulled += 1 << 16;
+              controller.enqueue(new Uint8Array(1 << 16));
+            },
+          }),
+        ),
+    },
+    echo,
+    async (server) => {
+      const client = await server.connect();
+      client.socket.pause();
+      client.write(get("/"));
+      let before = -1;
+      // It stands still once the system's buffers are full.
+      await until(() => {
+        const still = pulled > 0 && pulled === before;
+        before = pulled;
+        return still;
+      }, "the body to stand still");
+      assert.ok(pulled < 64 << 20, `${pulled} bytes`);
+      client.destroy();
+    },
+  );
+});

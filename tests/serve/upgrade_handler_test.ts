@@ -1,0 +1,152 @@
+// `createUpgradeHandler()` on a `node:http` or `node:https` server that the
+// program made itself, beside its other routes.
+
+import assert from "node:assert/strict";
+import { createServer, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { test } from "node:test";
+import {
+  createUpgradeHandler,
+  type Handler,
+  type UpgradeListener,
+  type UpgradeOptions,
+} from "../../mod.ts";
+import { certificate, privateKey } from "../support/certificate.ts";
+import { handshake, RawClient, type Target } from "../support/raw_client.ts";
+import { assertNoStrayErrors, echo, until } from "../support/serve_on.ts";
+
+async function withServer(
+  secure: boolean,
+  upgrade: UpgradeListener,
+  use: (target: Target) => Promise<void>,
+): Promise<void> {
+  const server: Server = secure
+    ? createSecureServer({ cert: certificate, key: privateKey })
+    : createServer();
+  server.on("request", (request, response) => response.end(request.url));
+  server.on("upgrade", upgrade);
+  await new Promise<void>((resolve, reject) => {
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  try {
+    const { port } = server.address() as { port: number };
+    await use({ port, secure });
+  } finally {
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
+  }
+  await assertNoStrayErrors();
+}
+
+for (const secure of [false, true]) {
+  const scheme = secure ? "https" : "http";
+
+  test(`${scheme}: beside other routes, keep-alive included`, () =>
+    withServer(secure, createUpgradeHandler(echo), async (target) => {
+      const client = await RawClient.connect(target);
+      client.write("GET /route HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      assert.equal((await client.response()).body, "/route");
+      await client.upgrade();
+      for (const text of ["one", "two", "x".repeat(200_000)]) {
+        client.send(1, text);
+        assert.equal(await client.text(), text);
+      }
+      assert.equal(await client.closeCleanly(), 1000);
+    }));
+
+  test(`${scheme}: url, address and data of a connection`, () => {
+    const handler: Handler<string> = (socket) => {
+      const { url, data, protocol, remoteAddress } = socket;
+      const request = socket.request.url;
+      socket.send(JSON.stringify({ url, data, protocol, request }));
+      socket.send(JSON.stringify(remoteAddress));
+    };
+    const options: UpgradeOptions<string> = {
+      protocols: ["b"],
+      upgrade: () => ({ data: "some" }),
+    };
+    return withServer(
+      secure,
+      createUpgradeHandler(options, handler),
+      async (target) => {
+        const client = await RawClient.connect(target);
+        await client.upgrade({
+          path: "/a?b",
+          headers: { "Sec-WebSocket-Protocol": "a, b" },
+        });
+        assert.deepEqual(JSON.parse(await client.text()), {
+          url: `ws${secure ? "s" : ""}://localhost/a?b`,
+          data: "some",
+          protocol: "b",
+          request: `${scheme}://localhost/a?b`,
+        });
+        assert.deepEqual(JSON.parse(await client.text()), {
+          transport: "tcp",
+          hostname: "127.0.0.1",
+          port: client.socket.localPort,
+        });
+        client.destroy();
+      },
+    );
+  });
+
+  test(`${scheme}: refusals are whole responses`, () =>
+    withServer(secure, createUpgradeHandler(echo), async (target) => {
+      const client = await RawClient.connect(target);
+      client.write(
+        handshake({ headers: { "Sec-WebSocket-Version": "8" } }).request,
+      );
+      const response = await client.response();
+      assert.equal(response.status, 426);
+      assert.equal(response.header("sec-websocket-version"), "13");
+      await client.untilEnded();
+      client.socket.end();
+      await client.untilClosed();
+    }));
+}
+
+test("two handlers on different paths, the rest is the program's own", () => {
+  const closes: string[] = [];
+  const chat = createUpgradeHandler({
+    message: (socket, message) => socket.send(`chat: ${message}`),
+    close: () => void closes.push("chat"),
+  });
+  const feed = createUpgradeHandler({ protocols: ["v1"] }, async (socket) => {
+    await socket.send(`feed: ${socket.protocol}`);
+  });
+  return withServer(false, (request, socket, head) => {
+    if (request.url === "/chat") chat(request, socket, head);
+    else if (request.url === "/feed") feed(request, socket, head);
+    else socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+  }, async (target) => {
+    const one = await RawClient.open(target, { path: "/chat" });
+    one.send(1, "hello");
+    assert.equal(await one.text(), "chat: hello");
+    const two = await RawClient.open(target, {
+      path: "/feed",
+      headers: { "Sec-WebSocket-Protocol": "v1" },
+    });
+    assert.equal(await two.text(), "feed: v1");
+    assert.equal((await two.close()).closeCode, 1000);
+    two.destroy();
+    const three = await RawClient.connect(target);
+    three.write(handshake({ path: "/other" }).request);
+    assert.equal((await three.response()).status, 404);
+    three.destroy();
+    assert.equal(await one.closeCleanly(), 1000);
+    await until(() => closes.length === 1, "the close hook");
+  });
+});
+
+test("options and handler are checked when it is made", () => {
+  assert.throws(
+    () => createUpgradeHandler({ closeTimeout: 0 }, echo),
+    RangeError,
+  );
+  assert.throws(
+    () => createUpgradeHandler({}, 42 as unknown as Handler),
+    TypeError,
+  );
+});
