@@ -61,13 +61,19 @@ export type {
   KeepAliveOptions,
 } from "./src/connection/options.ts";
 export type { Sendable, SendOptions } from "./src/connection/outbound.ts";
-export type { DeflateOptions } from "./src/deflate/options.ts";
 export type { CloseInfo, CloseResult } from "./src/connection/session.ts";
 export type { StreamChunk } from "./src/connection/stream_message.ts";
 export type {
   NetworkAddress,
   UnixAddress,
 } from "./src/connection/transport.ts";
+export type { CompressibleFrame } from "./src/deflate/deflate_stage.ts";
+export {
+  DeflateStream,
+  type DeflateStreamOptions,
+  InflateStream,
+} from "./src/deflate/deflate_streams.ts";
+export type { DeflateOptions } from "./src/deflate/options.ts";
 export {
   ProtocolError,
   type WebSocketCloseInfo,

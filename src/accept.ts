@@ -15,6 +15,11 @@ import {
 } from "./connection/options.ts";
 import { Session } from "./connection/session.ts";
 import type { NetworkAddress } from "./connection/transport.ts";
+import {
+  type DeflateOptions,
+  resolveDeflateOptions,
+} from "./deflate/options.ts";
+import { stagesForAgreed } from "./deflate/permessage_deflate.ts";
 import type { Role } from "./frame.ts";
 import { type ByteDuplex, DuplexTransport } from "./transport/duplex.ts";
 
@@ -24,6 +29,13 @@ export interface AcceptOptions<Data = unknown> extends ConnectionOptions {
   request: Request;
   /** The subprotocol that was agreed. Default `""`. */
   protocol?: string;
+  /**
+   * The extensions that were agreed, as in the response's header, such as
+   * `"permessage-deflate; client_no_context_takeover"`. Default `""`: none.
+   */
+  extensions?: string;
+  /** How messages are compressed, where that was agreed. Default `true`. */
+  deflate?: boolean | DeflateOptions;
   /** Which end this is. Default `"server"`. */
   role?: Role;
   /** What {@linkcode WebSocketConnection.data} shall be. Default `undefined`. */
@@ -77,16 +89,18 @@ export function accept<Data = unknown>(
   handler: Handler<Data> = () => {},
 ): WebSocketConnection<Data> {
   checkHandler(handler);
-  const { request, remoteAddress = null } = options;
+  const { request, remoteAddress = null, role = "server" } = options;
+  const { extensions = "" } = options;
+  const deflate = resolveDeflateOptions(options.deflate);
   const session = new Session(
     new DuplexTransport(duplex, remoteAddress),
-    options.role ?? "server",
+    role,
     resolveConnectionOptions(options),
-    null,
+    stagesForAgreed(extensions, role, deflate),
   );
   const connection = new WebSocketConnection<Data>(session, {
     protocol: options.protocol ?? "",
-    extensions: "",
+    extensions,
     url: request.url.replace(/^http/, "ws"),
     remoteAddress,
     data: options.data as Data,

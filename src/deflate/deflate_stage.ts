@@ -87,6 +87,11 @@ export class DeflateStage implements Stage<CompressibleFrame, OutgoingFrame> {
     if (this.#failure !== null) throw this.#failure.reason;
   }
 
+  /** A stream that is given up frees what it held. */
+  cancel(): void {
+    this.close();
+  }
+
   /** Drops what waits and frees what the connection held. */
   close(): void {
     if (this.#queue === null) this.#backend.close();

@@ -62,6 +62,11 @@ export class InflateStage implements Stage<Frame, Frame> {
     if (this.#failure !== null) throw this.#failure.reason;
   }
 
+  /** A stream that is given up frees what it held. */
+  cancel(): void {
+    this.close();
+  }
+
   /** Drops what waits and frees what the connection held. */
   close(): void {
     if (this.#queue === null) this.#backend.close();

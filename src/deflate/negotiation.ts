@@ -9,6 +9,7 @@
  * @module
  */
 import { WebSocketError } from "../error.ts";
+import type { Role } from "../frame.ts";
 import type {
   ExtensionOffer,
   ExtensionParameter,
@@ -232,6 +233,54 @@ export function checkResponse(
   throw refusal(
     `no backend can keep to ${JSON.stringify(parameters)} on this runtime`,
   );
+}
+
+/**
+ * Reads what was agreed elsewhere: the extensions in a handshake's response that
+ * both sides keep to already.
+ *
+ * @param agreed The extensions; the one of this module is looked for.
+ * @param role Which end of the connection this is.
+ * @param options What chooses the backend.
+ * @param standard What the standard streams can do on this runtime.
+ * @param zlib What the backend on `node:zlib` can do.
+ * @returns `null` if compression was not agreed on.
+ * @throws {WebSocketError} If the parameters are none that a response can have.
+ */
+export function readAgreement(
+  agreed: readonly ExtensionOffer[],
+  role: Role,
+  options: ResolvedDeflateOptions,
+  standard: DeflateCapabilities,
+  zlib: DeflateCapabilities,
+): DeflateAgreement | null {
+  const found = agreed.find(({ name }) => name === extensionName);
+  if (found === undefined) return null;
+  const answer = readParameters(found.parameters, "response");
+  if (typeof answer === "string") throw refusal(answer);
+  const parameters = {
+    serverNoContextTakeover: answer.serverNoContextTakeover,
+    clientNoContextTakeover: answer.clientNoContextTakeover,
+    serverMaxWindowBits: limit(answer.serverMaxWindowBits),
+    clientMaxWindowBits: limit(answer.clientMaxWindowBits),
+  };
+  const outboundBits = role === "server"
+    ? parameters.serverMaxWindowBits
+    : parameters.clientMaxWindowBits;
+  const inboundAlone = role === "server"
+    ? parameters.clientNoContextTakeover
+    : parameters.serverNoContextTakeover;
+  const [backend, can] =
+    candidates(options, standard, zlib).find(([, can]) =>
+      outboundBits >= can.minOutboundWindowBits &&
+      (inboundAlone || can.inboundContextTakeover)
+    ) ?? ["zlib", zlib] as const;
+  // A compressor may always leave its context unused.
+  if (!can.outboundContextTakeover) {
+    if (role === "server") parameters.serverNoContextTakeover = true;
+    else parameters.clientNoContextTakeover = true;
+  }
+  return { parameters, backend };
 }
 
 /** The parameters of an offer or a response as they were stated. */

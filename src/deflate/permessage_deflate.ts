@@ -4,7 +4,11 @@
  *
  * @module
  */
-import type { ExtensionOffer } from "../handshake/extension_header.ts";
+import type { Role } from "../frame.ts";
+import {
+  type ExtensionOffer,
+  parseExtensions,
+} from "../handshake/extension_header.ts";
 import type { Backend } from "./backend.ts";
 import { DeflateStage } from "./deflate_stage.ts";
 import { InflateStage } from "./inflate_stage.ts";
@@ -13,6 +17,7 @@ import {
   type AcceptedOffer,
   acceptOffer,
   type DeflateAgreement,
+  readAgreement,
 } from "./negotiation.ts";
 import type { ResolvedDeflateOptions } from "./options.ts";
 import {
@@ -22,7 +27,6 @@ import {
   inflateWithStandard,
   standardCapabilities,
 } from "./standard.ts";
-import type { Role } from "../frame.ts";
 import { inflateWithZlib, zlibCapabilities, ZlibDeflater } from "./zlib.ts";
 
 /** The two stages of a connection. */
@@ -48,6 +52,30 @@ export function answerOffers(
   options: ResolvedDeflateOptions,
 ): AcceptedOffer | null {
   return acceptOffer(offers, options, standardCapabilities(), zlibCapabilities);
+}
+
+/**
+ * Makes the stages for what was agreed elsewhere.
+ *
+ * @param extensions The value of `Sec-WebSocket-Extensions` in the response.
+ * @returns `null` if compression was not agreed on, or the options are `null`.
+ * @throws {SyntaxError} If it is not such a value.
+ * @throws {WebSocketError} If the parameters are none that a response can have.
+ */
+export function stagesForAgreed(
+  extensions: string,
+  role: Role,
+  options: ResolvedDeflateOptions | null,
+): DeflateStages | null {
+  if (extensions === "" || options === null) return null;
+  const agreement = readAgreement(
+    parseExtensions(extensions),
+    role,
+    options,
+    standardCapabilities(),
+    zlibCapabilities,
+  );
+  return agreement && createDeflateStages(agreement, role, options);
 }
 
 /** Makes the stages of one connection. */

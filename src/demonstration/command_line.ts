@@ -7,7 +7,7 @@
 
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import type { ListenOptions } from "../../mod.ts";
+import type { ServeOptions } from "../../mod.ts";
 
 /** A command line that cannot be used. Its message is one line for the user. */
 export class CommandLineError extends Error {
@@ -48,6 +48,11 @@ const flags: Record<string, Flag> = {
     value: "PATH",
     about: "listen on a Unix socket instead of a port",
   },
+  deflate: {
+    type: "string",
+    value: "off|auto|zlib",
+    about: "compression of messages (default auto)",
+  },
   help: { type: "boolean", short: "h", about: "print this text" },
 };
 
@@ -76,7 +81,7 @@ export function helpText(): string {
  * @throws {CommandLineError} For an unknown flag, a value that is missing or
  *   unusable, flags that exclude each other, and a file that cannot be read.
  */
-export function parseCommandLine(args: string[]): ListenOptions | "help" {
+export function parseCommandLine(args: string[]): ServeOptions | "help" {
   const values = readFlags(args);
   if (values.has("help")) return "help";
 
@@ -94,6 +99,8 @@ export function parseCommandLine(args: string[]): ListenOptions | "help" {
     options.cert = readPem("--cert", cert, "CERTIFICATE");
     options.key = readPem("--key", key, "PRIVATE KEY");
   }
+  const deflate = values.get("deflate");
+  if (deflate !== undefined) options.deflate = readDeflate(deflate);
   return options;
 }
 
@@ -142,7 +149,7 @@ function readFlags(args: string[]): Map<string, string> {
   return values;
 }
 
-function readAddress(values: Map<string, string>): ListenOptions {
+function readAddress(values: Map<string, string>): ServeOptions {
   const path = values.get("unix");
   if (path === undefined) {
     return {
@@ -168,6 +175,19 @@ function readPort(text: string): number {
     );
   }
   return port;
+}
+
+function readDeflate(text: string): ServeOptions["deflate"] {
+  switch (text) {
+    case "off":
+      return false;
+    case "auto":
+    case "zlib":
+      return { backend: text };
+  }
+  throw new CommandLineError(
+    `--deflate must be off, auto or zlib, not ${quote(text)}`,
+  );
 }
 
 function readPem(flag: string, file: string, label: string): string {

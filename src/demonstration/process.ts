@@ -6,7 +6,7 @@
  */
 
 import process from "node:process";
-import type { ListenOptions, Server } from "../../mod.ts";
+import type { ServeOptions, Server } from "../../mod.ts";
 import {
   CommandLineError,
   helpText,
@@ -26,7 +26,7 @@ const sameSignalWithin = 500;
 const shutdownTimeout = 3_000;
 
 /** Reads the process's flags; help ends the process with 0, bad flags with 2. */
-export function readCommandLine(): ListenOptions {
+export function readCommandLine(): ServeOptions {
   try {
     const options = parseCommandLine(process.argv.slice(2));
     if (options !== "help") return options;
@@ -51,14 +51,14 @@ export function announce(server: Server, paths: Paths): void {
 }
 
 /** Says in one line why the server cannot listen and ends the process with 1. */
-export function exitUnheard(error: unknown, options: ListenOptions): never {
+export function exitUnheard(error: unknown, options: ServeOptions): never {
   const { path, hostname, port } = options;
   const address = path ?? `${hostname}:${port}`;
   console.error(`Cannot listen on ${address}: ${reasonOf(error, options)}`);
   process.exit(1);
 }
 
-function reasonOf(error: unknown, { path }: ListenOptions): string {
+function reasonOf(error: unknown, { path }: ServeOptions): string {
   switch ((error as { code?: unknown } | undefined)?.code) {
     case "EADDRINUSE":
       return path === undefined

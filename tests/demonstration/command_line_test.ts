@@ -35,13 +35,40 @@ test("command line: --unix stands instead of port and hostname", () => {
   });
 });
 
+test("command line: --deflate turns compression off, or chooses its backend", () => {
+  for (
+    const [text, deflate] of [
+      ["off", false],
+      ["auto", { backend: "auto" }],
+      ["zlib", { backend: "zlib" }],
+    ] as const
+  ) {
+    assert.deepEqual(parseCommandLine([`--deflate=${text}`]), {
+      port: 8000,
+      hostname: "127.0.0.1",
+      deflate,
+    });
+  }
+  assertRefused(["--deflate", "gzip"], /--deflate .*"gzip"/);
+});
+
 test("command line: --help and -h win over everything usable", () => {
   assert.equal(parseCommandLine(["--help"]), "help");
   assert.equal(parseCommandLine(["--port=1", "-h"]), "help");
 });
 
 test("command line: the help text names every flag", () => {
-  for (const name of ["port", "hostname", "cert", "key", "unix", "help"]) {
+  for (
+    const name of [
+      "port",
+      "hostname",
+      "cert",
+      "key",
+      "unix",
+      "deflate",
+      "help",
+    ]
+  ) {
     assert.match(helpText(), new RegExp(`^ {2}--${name} `, "m"));
   }
 });
