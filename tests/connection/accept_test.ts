@@ -1,0 +1,211 @@
+// accept(): a connection over any duplex of bytes, as either end.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { accept, type AcceptOptions } from "../../src/accept.ts";
+import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import type { Handler } from "../../src/connection/handler.ts";
+import { duplexPair } from "../support/duplex_pair.ts";
+import { frameBytes, opcodes } from "../support/raw_peer.ts";
+import {
+  connect,
+  disconnectAll,
+  isPending,
+  pattern,
+  settled,
+  within,
+} from "./harness.ts";
+
+after(disconnectAll);
+
+/** A server and a client on the two ends of a duplex. */
+function connectBoth(
+  handler: Handler,
+  options: Partial<AcceptOptions> = {},
+): [WebSocketConnection, WebSocketConnection] {
+  const [near, far] = duplexPair();
+  const request = new Request("http://localhost/");
+  const common = { request, keepAlive: false, ...options } as const;
+  return [
+    accept(near, common, handler),
+    accept(far, { ...common, role: "client" }),
+  ];
+}
+
+test("a server and a client made by accept() talk to each other", async () => {
+  const [server, client] = connectBoth(({ readable, writable }) =>
+    readable.pipeTo(writable)
+  );
+  const reader = client.readable.getReader();
+  const bytes = pattern(300_000);
+  client.send("hello");
+  client.send(bytes);
+  assert.equal((await within(reader.read(), "an echo")).value, "hello");
+  assert.deepEqual((await within(reader.read(), "an echo")).value, bytes);
+  assert.ok(await within(client.ping(), "a pong") >= 0);
+  assert.ok(await within(server.ping(), "a pong") >= 0);
+  client.close({ closeCode: 4000, reason: "bye" });
+  assert.deepEqual(await within(client.closed, "closed"), {
+    closeCode: 4000,
+    reason: "",
+  });
+  assert.deepEqual(await within(server.closed, "closed"), {
+    closeCode: 4000,
+    reason: "bye",
+  });
+});
+
+test("accept() over two TransformStreams of the platform", async () => {
+  const up = new TransformStream<Uint8Array, Uint8Array>();
+  const down = new TransformStream<Uint8Array, Uint8Array>();
+  const common = {
+    request: new Request("http://x/"),
+    keepAlive: false,
+  } as const;
+  const server = accept(
+    { readable: up.readable, writable: down.writable },
+    common,
+    { message: (socket, message) => socket.send(message) },
+  );
+  const client = accept(
+    { readable: down.readable, writable: up.writable },
+    { ...common, role: "client" },
+  );
+  const received: unknown[] = [];
+  client.send("hello");
+  for await (const message of client.readable) {
+    received.push(message);
+    if (received.length === 10) break;
+    client.send(`${message}!`);
+  }
+  assert.equal(received[9], "hello!!!!!!!!!");
+  assert.equal((await within(server.closed, "closed")).closeCode, 1000);
+  assert.equal((await within(client.closed, "closed")).closeCode, 1000);
+});
+
+test("a client masks what it sends, and answers the server's Close", async () => {
+  const { socket, peer } = connect({
+    message: (socket, message) => socket.send(message),
+  }, { role: "client" });
+  await peer.text("hello");
+  const frame = await peer.readFrame();
+  assert.equal(frame?.masked, true);
+  assert.equal(new TextDecoder().decode(frame.payload), "hello");
+  await peer.close(1001, "restart");
+  assert.deepEqual(await peer.readClose(), { closeCode: 1001, reason: "" });
+  await peer.end();
+  await peer.expectEnd();
+  assert.deepEqual(await within(socket.closed, "closed"), {
+    closeCode: 1001,
+    reason: "restart",
+  });
+});
+
+test("a client leaves it to the server to end TCP first", async () => {
+  const { socket, peer } = connect(undefined, { role: "client" });
+  socket.close({ closeCode: 1000 });
+  assert.deepEqual(await peer.readClose(), { closeCode: 1000, reason: "" });
+  await peer.close(1000);
+  const end = peer.readFrame();
+  await settled();
+  assert.equal(await isPending(end), true);
+  await peer.end();
+  assert.equal(await within(end, "the client's end"), null);
+  await within(socket.closed, "closed");
+});
+
+test("head bytes come before those of the duplex, cut anywhere", async () => {
+  const bytes = frameBytes(opcodes.text, "in two parts");
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const { peer } = connect({
+      message: (socket, message) => socket.send(message),
+    }, { head: bytes.slice(0, cut) });
+    await peer.sendBytes(bytes.slice(cut), peer.frame(opcodes.text, "next"));
+    assert.equal(await peer.readText(), "in two parts");
+    assert.equal(await peer.readText(), "next");
+  }
+});
+
+test("head bytes that break the protocol are answered with a Close", async () => {
+  const { peer } = connect(undefined, { head: Uint8Array.of(0xf1, 0x80) });
+  assert.equal((await peer.readClose()).closeCode, 1002);
+  await peer.expectEnd();
+});
+
+test("what the handshake settled can be read from the connection", () => {
+  const request = new Request("https://example.com/path?query");
+  const remoteAddress = {
+    transport: "tcp",
+    hostname: "192.0.2.1",
+    port: 1234,
+  } as const;
+  const data = { user: "x" };
+  const { socket } = connect((socket) => {
+    assert.equal(socket.data, data, "the handler can read it already");
+  }, { request, protocol: "chat", data, remoteAddress });
+  assert.equal(socket.request, request);
+  assert.equal(socket.url, "wss://example.com/path?query");
+  assert.equal(socket.protocol, "chat");
+  assert.equal(socket.extensions, "");
+  assert.deepEqual(socket.remoteAddress, remoteAddress);
+  const plain = connect().socket;
+  assert.equal(plain.url, "ws://localhost/");
+  assert.equal(plain.protocol, "");
+  assert.equal(plain.data, undefined);
+  assert.equal(plain.remoteAddress, null);
+});
+
+test("options that can't be right are RangeErrors that name them", () => {
+  for (
+    const name of [
+      "maxMessageSize",
+      "readableHighWaterMark",
+      "writableHighWaterMark",
+      "maxBufferedBytes",
+      "closeTimeout",
+    ]
+  ) {
+    for (const value of [0, -1, NaN, "64"]) {
+      assert.throws(
+        () => connect(undefined, { [name]: value }),
+        (error) =>
+          error instanceof RangeError && error.message.includes(name) &&
+          error.message.includes(String(value)),
+        `${name}: ${value}`,
+      );
+    }
+  }
+  for (const keepAlive of [{ interval: 0 }, { timeout: -1 }]) {
+    assert.throws(() => connect(undefined, { keepAlive }), RangeError);
+  }
+});
+
+test("a handler that can't be right is a TypeError", () => {
+  for (const handler of [null, 1, "x", { message: 1 }, { open: "x" }]) {
+    assert.throws(
+      () => connect(handler as unknown as Handler),
+      TypeError,
+      String(handler),
+    );
+  }
+});
+
+test("Symbol.asyncDispose closes with 1000 and waits for the end", async () => {
+  const { socket, peer } = connect();
+  let over = false;
+  const disposed = socket[Symbol.asyncDispose]().then(() => over = true);
+  assert.deepEqual(await peer.readClose(), { closeCode: 1000, reason: "" });
+  await settled();
+  assert.equal(over, false);
+  await peer.close(1000);
+  await peer.expectEnd();
+  await peer.end();
+  await within(disposed, "the end of the disposal");
+});
+
+test("Symbol.asyncDispose does not fail on a connection that is lost", async () => {
+  const { socket, peer } = connect();
+  peer.destroy();
+  await within(socket[Symbol.asyncDispose](), "the end of the disposal");
+  await within(socket[Symbol.asyncDispose](), "a second disposal");
+});
