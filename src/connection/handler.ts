@@ -151,7 +151,7 @@ export class HandlerRunner implements SessionOwner {
   /** See {@linkcode SessionOwner}. */
   sessionHookFailed(error: unknown): void {
     // What a hook meets because the connection is lost is not its failure.
-    if (error !== null && error === this.#session.failure) return;
+    if (this.#session.isOwnError(error)) return;
     report(this.#onError, error, this.#socket);
   }
 
@@ -187,20 +187,23 @@ export class HandlerRunner implements SessionOwner {
         message.call(hooks, socket, data)
       );
     }
-    if (hooks.open === undefined) return;
+    const { inbound } = this.#session;
     let opened: unknown;
     try {
-      opened = hooks.open(this.#socket);
+      opened = hooks.open?.(this.#socket);
     } catch (error) {
       this.#fail(error);
       return;
     }
-    if (typeof (opened as PromiseLike<unknown>)?.then !== "function") return;
-    this.#session.inbound.hold();
-    (opened as PromiseLike<unknown>).then(
-      () => this.#session.inbound.release(),
-      (error) => this.#fail(error),
-    );
+    if (typeof (opened as PromiseLike<unknown>)?.then !== "function") {
+      inbound.discardUnlessTaken();
+      return;
+    }
+    inbound.hold();
+    (opened as PromiseLike<unknown>).then(() => {
+      inbound.discardUnlessTaken();
+      inbound.release();
+    }, (error) => this.#fail(error));
   }
 
   /** Runs a hook that nothing waits for. */

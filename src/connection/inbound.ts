@@ -31,8 +31,9 @@ export interface InboundOwner {
 /** Who takes the messages. */
 type Consumer = "none" | "hook" | "readable" | "incoming";
 
+/** A message that was begun, on its way to `incoming`. */
 interface QueuedBody {
-  readonly message: IncomingMessage;
+  readonly type: "text" | "binary";
   readonly body: IncomingBody;
 }
 
@@ -66,7 +67,7 @@ export class Inbound implements BodyOwner {
   #handedOut: IncomingBody | null = null;
 
   #whenDrained: (() => void) | null = null;
-  #discarding = false;
+  #refusing = false;
   #ended = false;
   #error: unknown = null;
 
@@ -85,6 +86,13 @@ export class Inbound implements BodyOwner {
   deliverTo(hook: (message: Message) => unknown): void {
     this.#hook = hook;
     this.#consumer = "hook";
+  }
+
+  /** Has messages discarded, if nobody has asked for them. */
+  discardUnlessTaken(): void {
+    if (this.#consumer !== "none") return;
+    this.deliverTo(() => {});
+    this.#runHook();
   }
 
   /** Delivers nothing to the hook until {@linkcode release}. */
@@ -121,9 +129,8 @@ export class Inbound implements BodyOwner {
       this.#owner.inboundWantsFragments();
       this.#incoming = new ReadableStream<IncomingMessage>(
         this.#source<IncomingMessage>((controller) => {
-          const { message, body } = this.#toIncoming(this.#shift()!);
+          const message = this.#handOut(this.#shift()!);
           this.#release(messageOverhead);
-          this.#handedOut = body;
           controller.enqueue(message);
         }),
         { highWaterMark: 0 },
@@ -134,7 +141,7 @@ export class Inbound implements BodyOwner {
 
   /** A message has arrived. */
   push(message: Message): void {
-    if (this.#discarding) return;
+    if (this.#refusing) return;
     if (
       this.#hook !== null && !this.#hookBusy && !this.#held &&
       this.#head === this.#queue.length
@@ -147,15 +154,10 @@ export class Inbound implements BodyOwner {
 
   /** A part of a message has arrived. */
   pushFragment({ type, first, fin, payload }: MessageFragment): void {
-    if (this.#discarding) return;
+    if (this.#refusing) return;
     if (first) {
       this.#arriving = new IncomingBody(this);
-      const message = new IncomingMessage(
-        type,
-        this.#arriving.stream,
-        this.#options.maxMessageSize,
-      );
-      this.#enqueue({ message, body: this.#arriving }, messageOverhead);
+      this.#enqueue({ type, body: this.#arriving }, messageOverhead);
     }
     const body = this.#arriving;
     if (body === null) return;
@@ -184,13 +186,18 @@ export class Inbound implements BodyOwner {
     else this.#whenDrained = drained;
   }
 
-  /** Drops what waits and all that comes: the connection closes. */
-  discard(): void {
-    this.#discarding = true;
+  /**
+   * Takes nothing any more: the connection closes. A stream's reader still gets
+   * what arrived before; a hook is not called again.
+   */
+  refuse(): void {
+    this.#refusing = true;
     this.#whenDrained = null;
-    this.#queue = [];
-    this.#head = 0;
-    this.#size = 0;
+    if (this.#consumer === "hook") {
+      this.#queue = [];
+      this.#head = 0;
+      this.#size = 0;
+    }
     this.#owner.inboundChanged();
   }
 
@@ -224,7 +231,7 @@ export class Inbound implements BodyOwner {
   #take(consumer: Consumer): void {
     if (this.#consumer !== "none") {
       const taken = this.#consumer === "hook"
-        ? "the message hook"
+        ? "the hooks"
         : `\`${this.#consumer}\``;
       throw new TypeError(
         `\`${consumer}\` can't be used: the messages of this connection already go to ${taken}`,
@@ -273,10 +280,8 @@ export class Inbound implements BodyOwner {
       (controller as ReadableStreamDefaultController<Message>)
         .enqueue(next as Message);
     } else {
-      const { message, body } = this.#toIncoming(next);
-      this.#handedOut = body;
       (controller as ReadableStreamDefaultController<IncomingMessage>)
-        .enqueue(message);
+        .enqueue(this.#handOut(next));
     }
   }
 
@@ -303,18 +308,21 @@ export class Inbound implements BodyOwner {
     if (wasFull && !this.full) this.#owner.inboundChanged();
   }
 
+  /** Makes of a queued message what `incoming` gives. */
+  #handOut(item: Message | QueuedBody): IncomingMessage {
+    const { type, body } = typeof item === "object" && "body" in item
+      ? item
+      : this.#toBody(item);
+    this.#handedOut = body;
+    return new IncomingMessage(type, body, this.#options.maxMessageSize);
+  }
+
   /** Messages that arrived whole before `incoming` was asked for come out of it as well. */
-  #toIncoming(item: Message | QueuedBody): QueuedBody {
-    if (typeof item === "object" && "message" in item) return item;
+  #toBody(message: Message): QueuedBody {
     const body = new IncomingBody(this);
-    body.push(typeof item === "string" ? encodeUtf8(item) : item);
+    body.push(typeof message === "string" ? encodeUtf8(message) : message);
     body.end();
-    const message = new IncomingMessage(
-      typeof item === "string" ? "text" : "binary",
-      body.stream,
-      this.#options.maxMessageSize,
-    );
-    return { message, body };
+    return { type: typeof message === "string" ? "text" : "binary", body };
   }
 
   #skipUnread(): void {

@@ -18,30 +18,46 @@ export interface BodyOwner {
  * is known here.
  */
 export class IncomingBody {
-  /** What the application reads. */
-  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #owner: BodyOwner;
-  #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  #stream: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
+  #controller:
+    | ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>
+    | null = null;
   #waiting: Uint8Array<ArrayBuffer>[] = [];
   #wanted = false;
   #complete = false;
   #over = false;
+  #disturbed = false;
+  /** What the stream fails with, in place of ending. */
+  #failure: { readonly reason: unknown } | null = null;
 
   /** @param owner Whom to tell of bytes that were read. */
   constructor(owner: BodyOwner) {
     this.#owner = owner;
-    this.stream = new ReadableStream({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      pull: () => this.#pull(),
-      cancel: () => this.#drop(),
-    }, { highWaterMark: 0 });
   }
 
-  /** Whether all of the message has arrived. */
-  get complete(): boolean {
-    return this.#complete;
+  /** What the application reads. */
+  get stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    if (this.#stream === null) {
+      this.#stream = new ReadableStream({
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => this.#pull(),
+        cancel: () => {
+          this.#disturbed = true;
+          this.#drop();
+        },
+      }, { highWaterMark: 0 });
+      if (this.#failure !== null) this.#controller!.error(this.#failure.reason);
+      else if (this.#complete && this.#waiting.length === 0) this.#close();
+    }
+    return this.#stream;
+  }
+
+  /** Whether anything was read of it, or it was cancelled. */
+  get disturbed(): boolean {
+    return this.#disturbed;
   }
 
   /** Bytes have arrived. */
@@ -52,7 +68,7 @@ export class IncomingBody {
     } else if (this.#wanted) {
       this.#wanted = false;
       this.#owner.bodyConsumed(bytes.length);
-      this.#controller.enqueue(bytes);
+      this.#controller!.enqueue(bytes);
     } else {
       this.#waiting.push(bytes);
     }
@@ -66,35 +82,41 @@ export class IncomingBody {
 
   /** The rest of the message will not come. */
   fail(error: unknown): void {
-    if (this.#over || this.#complete) return;
-    this.#drop();
-    this.#controller.error(error);
+    if (this.#complete) return;
+    this.#fail(error);
   }
 
   /** The application has gone on to the next message without reading this one. */
   skip(): void {
-    if (this.#over || this.stream.locked) return;
-    this.#drop();
-    this.#controller.error(
+    if (this.#stream?.locked) return;
+    this.#fail(
       new TypeError(
         "this message was not read before the next one was asked for: read its body first, or at the same time",
       ),
     );
   }
 
+  #fail(reason: unknown): void {
+    if (this.#over) return;
+    this.#drop();
+    this.#failure = { reason };
+    this.#controller?.error(reason);
+  }
+
   #pull(): void {
+    this.#disturbed = true;
     const bytes = this.#waiting.shift();
     if (bytes === undefined) {
       this.#wanted = true;
       return;
     }
     this.#owner.bodyConsumed(bytes.length);
-    this.#controller.enqueue(bytes);
+    this.#controller!.enqueue(bytes);
     if (this.#complete && this.#waiting.length === 0) this.#close();
   }
 
   #close(): void {
-    if (this.#over) return;
+    if (this.#over || this.#controller === null) return;
     this.#over = true;
     this.#controller.close();
   }
@@ -130,10 +152,8 @@ export class IncomingBody {
 export class IncomingMessage {
   /** Whether the message is text or binary. The body of a text is valid UTF-8. */
   readonly type: "text" | "binary";
-  /** The bytes, as they arrive. */
-  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly #body: IncomingBody;
   readonly #maxMessageSize: number;
-  #used = false;
 
   /**
    * Made by a connection.
@@ -145,17 +165,22 @@ export class IncomingMessage {
    */
   constructor(
     type: "text" | "binary",
-    body: ReadableStream<Uint8Array<ArrayBuffer>>,
+    body: IncomingBody,
     maxMessageSize: number,
   ) {
     this.type = type;
-    this.body = body;
+    this.#body = body;
     this.#maxMessageSize = maxMessageSize;
   }
 
-  /** Whether one of the methods below was called, or the body is being read. */
+  /** The bytes, as they arrive. */
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#body.stream;
+  }
+
+  /** Whether any of the body was read, or it was cancelled. */
   get bodyUsed(): boolean {
-    return this.#used || this.body.locked;
+    return this.#body.disturbed;
   }
 
   /**
@@ -166,12 +191,11 @@ export class IncomingMessage {
    * used before, and as the body does if the connection is lost.
    */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.bodyUsed) {
+    if (this.bodyUsed || this.body.locked) {
       throw new TypeError(
         "the body of this message was already read: keep what the first reading gave",
       );
     }
-    this.#used = true;
     let size = 0;
     const parts: Uint8Array<ArrayBuffer>[] = [];
     for await (const part of this.body) {

@@ -8,8 +8,11 @@
 export interface KeepAliveMember {
   /** Ticks since the peer was last heard of; the member sets it to 0 then. */
   quietTicks: number;
-  /** Whether nothing can be heard because nothing is read. */
-  readonly paused: boolean;
+  /**
+   * Asked at every tick: whether silence tells nothing, as nothing is read, or
+   * the peer has taken bytes since the last time.
+   */
+  keepAliveExcused(): boolean;
   /** Sends a ping. */
   keepAlivePing(): void;
   /** The ping was not answered. */
@@ -56,7 +59,7 @@ export class KeepAlive {
 
   #onTick(): void {
     for (const member of this.#members) {
-      if (member.paused) {
+      if (member.keepAliveExcused()) {
         member.quietTicks = 0;
         continue;
       }

@@ -112,12 +112,23 @@ export class Outbound implements StageController<OutgoingFrame> {
 
   /** How many bytes there is room for below the high-water mark. */
   get desiredSize(): number {
-    return this.#options.writableHighWaterMark - this.bufferedAmount;
+    const room = this.#options.writableHighWaterMark - this.bufferedAmount;
+    return this.#isFull() ? Math.min(0, room) : room;
+  }
+
+  /** Whether the transport holds more than the high-water mark. */
+  get full(): boolean {
+    return this.#buffer.full;
+  }
+
+  /** How many bytes were handed to the system so far. */
+  get progress(): number {
+    return this.#buffer.progress;
   }
 
   /** Sends a message behind those before it. */
   send(message: Sendable, options: SendOptions): Promise<void> {
-    if (this.#refusal !== null) return rejected(this.#refusal);
+    if (this.#refusal !== null) return this.#refuse(message);
     if (typeof message !== "string" && !isBinary(message)) {
       assertSendable(message);
       return this.#queue(message, options);
@@ -202,9 +213,7 @@ export class Outbound implements StageController<OutgoingFrame> {
     this.#tasks = [];
     this.#taskSize = 0;
     for (const { message, sent } of tasks) {
-      if (message instanceof ReadableStream && !message.locked) {
-        message.cancel(error).catch(() => {});
-      }
+      cancelUnread(message, error);
       sent.reject(error);
     }
   }
@@ -227,6 +236,11 @@ export class Outbound implements StageController<OutgoingFrame> {
       messageEncoder.transform(pong, this.#buffer);
     }
     this.#owner.outboundDrained();
+  }
+
+  #refuse(message: Sendable): Promise<void> {
+    cancelUnread(message, this.#refusal);
+    return rejected(this.#refusal);
   }
 
   /** Runs what {@linkcode finish} has prepared, once nothing waits. */
@@ -334,6 +348,13 @@ export class Outbound implements StageController<OutgoingFrame> {
     this.#compress = options.compress;
     messageEncoder.transform(message, this);
     return this.#deflate?.room ?? this.#buffer.ready ?? alreadySent;
+  }
+}
+
+/** A stream that will not be sent is not left to wait for its reader. */
+function cancelUnread(message: Sendable, reason: unknown): void {
+  if (message instanceof ReadableStream && !message.locked) {
+    message.cancel(reason).catch(() => {});
   }
 }
 

@@ -96,8 +96,12 @@ export class Session
   #received: CloseMessage | null = null;
   #closeSent = false;
   #failure: WebSocketError | null = null;
+  /** What is told to those who send when the connection closes. */
+  #closedError: WebSocketError | null = null;
+  #peerEnded = false;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
-  #bufferedAtTimer = 0;
+  #lastProgress = 0;
+  #wasFull = false;
   #result: CloseResult | null = null;
   #closed: Deferred<CloseInfo> | null = null;
 
@@ -146,9 +150,14 @@ export class Session
     return this.#closed.promise;
   }
 
-  /** Why the connection failed, if it did. */
-  get failure(): WebSocketError | null {
-    return this.#failure;
+  /**
+   * Whether an error is one that this session gave to the application: what it
+   * meets because the connection has closed, or the peer is gone.
+   */
+  isOwnError(error: unknown): boolean {
+    return error instanceof WebSocketError &&
+      (error === this.#failure || error === this.#closedError ||
+        error.closeCode === CloseCode.AbnormalClosure);
   }
 
   /**
@@ -173,10 +182,10 @@ export class Session
       return;
     }
     this.#state = "closing";
-    this.inbound.discard();
+    this.inbound.refuse();
     this.outbound.finish(
       { type: "close", closeCode, reason },
-      closedError(),
+      this.#refusal(),
       () => this.#closeWasSent(),
     );
     this.#armCloseTimer();
@@ -192,7 +201,7 @@ export class Session
     this.#deaf = true;
     this.#inflate?.close();
     this.outbound.abandon(error);
-    this.inbound.discard();
+    this.inbound.refuse();
     const closeCode = error.closeCode ?? CloseCode.InternalError;
     if (!this.#closeSent && isSendableCloseCode(closeCode)) {
       this.#closeSent = true;
@@ -212,12 +221,13 @@ export class Session
     if (this.#state === "closed") return;
     this.#failure ??= error;
     this.#deaf = true;
+    this.outbound.abandon(this.#failure);
     this.#transport.destroy();
   }
 
   /** Sends a ping; resolves with milliseconds when its pong arrives. */
   ping(payload: Uint8Array | undefined): Promise<number> {
-    if (this.#state !== "open") return rejected(closedError());
+    if (this.#state !== "open") return rejected(this.#refusal());
     this.#pings ??= new PendingPings();
     const { message, answered } = this.#pings.add(payload);
     this.outbound.control(message);
@@ -254,6 +264,7 @@ export class Session
       inflating.then(() => this.receiveEnd());
       return;
     }
+    this.#peerEnded = true;
     if (this.#received !== null) {
       // The server ends TCP first; a client that did so before the server has
       // answered its Close can still read the answer.
@@ -291,7 +302,7 @@ export class Session
         wasClean,
       };
     }
-    const refusal = this.#failure ?? closedError();
+    const refusal = this.#failure ?? this.#refusal();
     this.outbound.destroy(refusal);
     this.#pings?.reject(refusal);
     this.inbound.end(this.#failure);
@@ -349,7 +360,13 @@ export class Session
 
   /** See {@linkcode InboundOwner}. */
   inboundCancelled(reason: unknown): void {
-    this.closeWith(reason, CloseCode.NormalClosure);
+    if (reason instanceof WebSocketError) {
+      this.closeWith(reason, CloseCode.NormalClosure);
+    } else {
+      // A loop that was left by an exception cancels as one that was broken out
+      // of: what becomes of the handler's promise in this turn tells.
+      setTimeout(() => this.close(CloseCode.NormalClosure, ""), 0);
+    }
   }
 
   /** See {@linkcode InboundOwner}. */
@@ -398,8 +415,12 @@ export class Session
   }
 
   /** See {@linkcode KeepAliveMember}. */
-  get paused(): boolean {
-    return this.#paused || this.#state !== "open";
+  keepAliveExcused(): boolean {
+    // While the system's buffers are full, bytes go only as the peer takes them.
+    const taking = this.#hasProgressed() && this.#wasFull;
+    this.#wasFull = this.outbound.full;
+    return taking || this.#paused || this.#state !== "open" ||
+      this.#received !== null;
   }
 
   /** See {@linkcode KeepAliveMember}. */
@@ -450,10 +471,10 @@ export class Session
   #replyToClose(): void {
     if (this.#state !== "open") return;
     this.#state = "closing";
-    this.inbound.discard();
+    this.inbound.refuse();
     this.outbound.finish(
       { type: "close", closeCode: this.#received!.closeCode, reason: "" },
-      closedError(),
+      this.#refusal(),
       () => this.#closeWasSent(),
     );
   }
@@ -466,16 +487,25 @@ export class Session
   /** Both Close frames were exchanged: the server ends TCP first (section 7.1.1). */
   #endTransport(): void {
     this.#armCloseTimer();
-    if (this.#role === "server") this.outbound.end();
+    if (this.#role === "server" || this.#peerEnded) this.outbound.end();
   }
 
-  #armCloseTimer(): void {
+  /** Whether bytes were handed to the system since the last time this was asked. */
+  #hasProgressed(): boolean {
+    const { progress } = this.outbound;
+    const progressed = progress !== this.#lastProgress;
+    this.#lastProgress = progress;
+    return progressed;
+  }
+
+  /** Gives the peer `closeTimeout`, and again as long as it takes bytes. */
+  #armCloseTimer(quarters = 4): void {
     clearTimeout(this.#closeTimer);
-    this.#bufferedAtTimer = this.outbound.bufferedAmount;
-    this.#closeTimer = setTimeout(
-      () => this.#closeTimedOut(),
-      this.#options.closeTimeout,
-    );
+    this.#closeTimer = setTimeout(() => {
+      if (this.#hasProgressed()) this.#armCloseTimer();
+      else if (quarters > 1) this.#armCloseTimer(quarters - 1);
+      else this.#closeTimedOut();
+    }, this.#options.closeTimeout / 4);
   }
 
   #closeTimedOut(): void {
@@ -483,17 +513,20 @@ export class Session
       // The application has not taken what came before the peer's Close.
       this.#replyToClose();
       this.#armCloseTimer();
-    } else if (this.outbound.bufferedAmount < this.#bufferedAtTimer) {
-      this.#armCloseTimer();
-    } else {
-      const { closeTimeout } = this.#options;
-      if (this.#received === null) {
-        this.#failure ??= lostError(
-          `the peer did not answer the Close frame within closeTimeout (${closeTimeout} ms)`,
-        );
-      }
-      this.#transport.destroy();
+      return;
     }
+    if (this.#received === null) {
+      this.#failure ??= lostError(
+        `the peer did not answer the Close frame within closeTimeout (${this.#options.closeTimeout} ms)`,
+      );
+    }
+    this.#transport.destroy();
+  }
+
+  #refusal(): WebSocketError {
+    return this.#closedError ??= new WebSocketError(
+      "nothing can be sent: the connection is closing or closed",
+    );
   }
 
   #settleClosed(): void {
@@ -509,10 +542,4 @@ export class Session
 
 function lostError(message: string): WebSocketError {
   return new WebSocketError(message, { closeCode: CloseCode.AbnormalClosure });
-}
-
-function closedError(): WebSocketError {
-  return new WebSocketError(
-    "nothing can be sent: the connection is closing or closed",
-  );
 }

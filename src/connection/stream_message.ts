@@ -73,17 +73,27 @@ class TextParts {
   #half = "";
 
   take(chunk: StreamChunk): Uint8Array<ArrayBuffer> {
-    if (typeof chunk !== "string") {
-      const bytes = bytesOf(chunk);
-      this.#validator ??= new Utf8Validator();
-      this.#validator.validate(bytes, false);
-      return bytes;
-    }
+    if (typeof chunk !== "string") return this.#takeBytes(bytesOf(chunk));
+    // A character of bytes can't be continued by a string.
+    this.#validator?.validate(empty, true);
     let text = this.#half + chunk;
     const last = text.charCodeAt(text.length - 1);
     this.#half = last >= 0xd800 && last <= 0xdbff ? text.slice(-1) : "";
     if (this.#half !== "") text = text.slice(0, -1);
     return encodeUtf8(text);
+  }
+
+  #takeBytes(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    this.#validator ??= new Utf8Validator();
+    this.#validator.validate(bytes, false);
+    if (this.#half === "") return bytes;
+    // Nor can half a character of a string be completed by bytes.
+    const half = encodeUtf8(this.#half);
+    this.#half = "";
+    const joined = new Uint8Array(half.length + bytes.length);
+    joined.set(half);
+    joined.set(bytes, half.length);
+    return joined;
   }
 
   end(): Uint8Array<ArrayBuffer> {

@@ -18,8 +18,15 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   readonly #onDrained: () => void;
   readonly #onError: (reason: unknown) => void;
   readonly #onWritten = (): void => this.#written();
+  /** How many bytes the transport was given. */
+  #given = 0;
   #corked = false;
   #scheduled = false;
+  /** How many bytes were handed to the system so far. */
+  get progress(): number {
+    return this.#given - this.#transport.bufferedAmount;
+  }
+
   /** Whether the transport holds more than the high-water mark. */
   #full = false;
   #drained: Deferred<void> | null = null;
@@ -119,6 +126,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     if (length === 0 || this.#over) return;
     const filling =
       length + this.#transport.bufferedAmount >= this.#highWaterMark;
+    this.#given += length;
     this.#transport.write(
       this.#encoder.take(),
       filling ? this.#onWritten : undefined,

@@ -123,10 +123,10 @@ export class DuplexTransport implements Transport {
 
   #fail(error: unknown): void {
     if (this.#closed) return;
+    this.#close(error instanceof Error ? error : null);
     const reason = error ?? new Error("the connection was dropped");
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
-    this.#close(error instanceof Error ? error : null);
   }
 
   #close(error: Error | null): void {
