@@ -72,6 +72,8 @@ export interface OutgoingFrame {
   readonly rsv1: boolean;
   /** The payload, not masked. */
   readonly payload: Uint8Array | string;
+  /** Whether the bytes of the payload will not be changed, so that they need not be copied. */
+  readonly settled?: boolean;
 }
 
 /** Which end of a connection: a client masks its frames, a server does not (RFC 6455 section 5.1). */

@@ -27,6 +27,8 @@ const slabLength = 64 * 1024;
 /** A string of at most this many UTF-16 units is written straight into a slab. */
 const shortText = 4096;
 const maxHeaderLength = 14;
+/** Below this length a copy costs less than one more chunk to write. */
+const settledCopyBelow = 2048;
 
 /**
  * The memory that small frames are written into, shared by all encoders: each
@@ -119,6 +121,21 @@ export class FrameEncoder
     return pieces;
   }
 
+  /**
+   * Gives memory back: the chunks that were taken last are not needed any more,
+   * and nothing was taken or appended since.
+   *
+   * @param taken What {@linkcode take} returned.
+   */
+  recycle(taken: readonly Uint8Array[]): void {
+    for (let index = taken.length - 1; index >= 0; index--) {
+      const { buffer, byteOffset, length } = taken[index];
+      if (buffer === slab.buffer && byteOffset + length === slabUsed) {
+        slabUsed = byteOffset;
+      }
+    }
+  }
+
   #appendText(frame: OutgoingFrame, text: string): void {
     this.#reserve(maxHeaderLength + text.length * 3);
     // Most text is ASCII: its header's length follows from the string's.
@@ -136,7 +153,8 @@ export class FrameEncoder
   #appendBytes(frame: OutgoingFrame, payload: Uint8Array): void {
     const { length } = payload;
     const size = headerLength(length, this.#masked);
-    const copied = length < this.#copyBelow || this.#masked;
+    const copied = this.#masked ||
+      length < (frame.settled ? settledCopyBelow : this.#copyBelow);
     this.#reserve(size + (copied ? length : 0));
     const body = this.#openEnd + size;
     if (copied) {

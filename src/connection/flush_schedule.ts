@@ -24,6 +24,21 @@ export function scheduleFlush(flushable: Flushable): void {
   if (waiting.push(flushable) === 1) schedule(flushAll);
 }
 
+let turn: Promise<void> | null = null;
+
+/**
+ * Resolves when the other work of the process has had its turn. A sender whose
+ * bytes the system takes at once would otherwise never let go of the process.
+ */
+export function nextTurn(): Promise<void> {
+  return turn ??= new Promise((resolve) => {
+    schedule(() => {
+      turn = null;
+      resolve();
+    });
+  });
+}
+
 function flushAll(): void {
   const flushables = waiting;
   waiting = [];

@@ -26,6 +26,11 @@ export interface UnixAddress {
 export interface Transport {
   /** The peer's address, where there is one. */
   readonly remoteAddress: NetworkAddress | null;
+  /**
+   * Whether bytes may be changed as soon as `bufferedAmount` is 0 behind
+   * `write()`: the system has a copy then.
+   */
+  readonly copies: boolean;
   /** How many of the bytes written have not been handed to the system yet. */
   readonly bufferedAmount: number;
   /** Begins to deliver; called once. */
@@ -37,7 +42,7 @@ export interface Transport {
   /**
    * Writes chunks, in one system call where that can be.
    *
-   * @param chunks Bytes that do not change any more.
+   * @param chunks Bytes that do not change any more; see {@linkcode copies}.
    * @param written Called when the last of them was handed to the system.
    */
   write(chunks: readonly Uint8Array[], written?: () => void): void;

@@ -7,7 +7,7 @@ import { FrameEncoder } from "../codec/frame_encoder.ts";
 import type { StageController } from "../codec/stage.ts";
 import type { OutgoingFrame, Role } from "../frame.ts";
 import { createDeferred, type Deferred } from "./deferred.ts";
-import { type Flushable, scheduleFlush } from "./flush_schedule.ts";
+import { type Flushable, nextTurn, scheduleFlush } from "./flush_schedule.ts";
 import type { Transport } from "./transport.ts";
 
 /** The end of the fused outgoing stages. */
@@ -68,7 +68,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     if (!this.#full) {
       if (this.#encoder.length < this.#highWaterMark) return undefined;
       this.flush();
-      if (!this.#full) return undefined;
+      if (!this.#full) return this.#corked ? undefined : nextTurn();
     }
     this.#drained ??= createDeferred();
     return this.#drained.promise;
@@ -127,12 +127,11 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     const filling =
       length + this.#transport.bufferedAmount >= this.#highWaterMark;
     this.#given += length;
-    this.#transport.write(
-      this.#encoder.take(),
-      filling ? this.#onWritten : undefined,
-    );
-    this.#full = filling &&
-      this.#transport.bufferedAmount >= this.#highWaterMark;
+    const chunks = this.#encoder.take();
+    this.#transport.write(chunks, filling ? this.#onWritten : undefined);
+    const waiting = this.#transport.bufferedAmount;
+    this.#full = filling && waiting >= this.#highWaterMark;
+    if (waiting === 0 && this.#transport.copies) this.#encoder.recycle(chunks);
   }
 
   #written(): void {

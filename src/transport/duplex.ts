@@ -28,6 +28,8 @@ export class DuplexTransport implements Transport {
   #readDone = false;
   #writeDone = false;
   #closed = false;
+  /** See {@linkcode Transport}. */
+  readonly copies = false;
   /** The address that was given. */
   readonly remoteAddress: NetworkAddress | null;
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type {
   NetworkAddress,
@@ -22,12 +23,15 @@ interface SocketMembers {
 export class NodeSocketTransport implements Transport {
   readonly #socket: Duplex & SocketMembers;
   #error: Error | null = null;
+  /** See {@linkcode Transport}: any other duplex may keep what it was given. */
+  readonly copies: boolean;
   /** The peer's address, where the socket knows it. */
   readonly remoteAddress: NetworkAddress | null;
 
   /** @param socket A socket whose handshake is done. */
   constructor(socket: Duplex & SocketMembers) {
     this.#socket = socket;
+    this.copies = socket instanceof Socket;
     this.remoteAddress = addressOf(socket);
     socket.setNoDelay?.(true);
     // A limit that the HTTP server may have set ends with the handshake.

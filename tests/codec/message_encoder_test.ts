@@ -185,6 +185,7 @@ test("MessageEncoder: fragments as a MessageDecoder puts them out", async () => 
       fin,
       rsv1: false,
       payload: "e282",
+      settled: true,
     })),
   );
 });
