@@ -74,6 +74,11 @@ export interface OutgoingFrame {
   readonly payload: Uint8Array | string;
   /** Whether the bytes of the payload will not be changed, so that they need not be copied. */
   readonly settled?: boolean;
+  /**
+   * Whether nobody else has the payload's buffer, so that its memory may be given
+   * back as soon as it was written.
+   */
+  readonly given?: boolean;
 }
 
 /** Which end of a connection: a client masks its frames, a server does not (RFC 6455 section 5.1). */

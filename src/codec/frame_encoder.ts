@@ -52,6 +52,7 @@ export class FrameEncoder
   readonly #masked: boolean;
   readonly #copyBelow: number;
   #pieces: Uint8Array<ArrayBuffer>[] = [];
+  #given: ArrayBuffer[] = [];
   #length = 0;
   // The piece that is still growing, in a slab.
   #open = none;
@@ -121,6 +122,13 @@ export class FrameEncoder
     return pieces;
   }
 
+  /** Takes the buffers of payloads that were {@linkcode OutgoingFrame.given}. */
+  takeGiven(): ArrayBuffer[] {
+    const given = this.#given;
+    if (given.length > 0) this.#given = [];
+    return given;
+  }
+
   /**
    * Gives memory back: the chunks that were taken last are not needed any more,
    * and nothing was taken or appended since.
@@ -165,6 +173,7 @@ export class FrameEncoder
       this.#openEnd = body;
       slabUsed = body;
       this.#length += size;
+      if (frame.given) this.#given.push(payload.buffer as ArrayBuffer);
       this.appendEncoded(payload as Uint8Array<ArrayBuffer>);
     }
   }

@@ -12,6 +12,7 @@ import {
   type BodyOwner,
   IncomingBody,
   IncomingMessage,
+  partOverhead,
 } from "./incoming_message.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { alreadySent } from "./outbound.ts";
@@ -161,7 +162,7 @@ export class Inbound implements BodyOwner {
     }
     const body = this.#arriving;
     if (body === null) return;
-    this.#size += payload.length;
+    this.#size += payload.length + partOverhead;
     body.push(payload);
     if (fin) {
       body.end();
@@ -170,8 +171,8 @@ export class Inbound implements BodyOwner {
   }
 
   /** A body was read, or its bytes are not wanted. */
-  bodyConsumed(length: number): void {
-    this.#release(length);
+  bodyConsumed(size: number): void {
+    this.#release(size);
   }
 
   /**

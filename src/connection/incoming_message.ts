@@ -6,10 +6,23 @@
 import { CloseCode } from "../close.ts";
 import { WebSocketError } from "../error.ts";
 
+/** What a part of a body costs while it waits, beside its bytes: so tiny ones count. */
+export const partOverhead = 64;
+
 /** What the body of an incoming message tells the queue that it is part of. */
 export interface BodyOwner {
-  /** So many bytes of the body are not waiting any more. */
-  bodyConsumed(length: number): void;
+  /** So much of the body, as {@linkcode partOverhead} has it, does not wait any more. */
+  bodyConsumed(size: number): void;
+}
+
+const incomingBodies = new WeakSet<ReadableStream>();
+
+/**
+ * Whether a stream is the body of an incoming message itself, not a branch of it:
+ * nobody but its one reader gets its chunks.
+ */
+export function isIncomingBody(stream: ReadableStream): boolean {
+  return incomingBodies.has(stream);
 }
 
 /**
@@ -49,6 +62,7 @@ export class IncomingBody {
           this.#drop();
         },
       }, { highWaterMark: 0 });
+      incomingBodies.add(this.#stream);
       if (this.#failure !== null) this.#controller!.error(this.#failure.reason);
       else if (this.#complete && this.#waiting.length === 0) this.#close();
     }
@@ -62,12 +76,13 @@ export class IncomingBody {
 
   /** Bytes have arrived. */
   push(bytes: Uint8Array<ArrayBuffer>): void {
-    if (bytes.length === 0) return;
-    if (this.#over) {
-      this.#owner.bodyConsumed(bytes.length);
+    if (bytes.length === 0) {
+      this.#owner.bodyConsumed(partOverhead);
+    } else if (this.#over) {
+      this.#owner.bodyConsumed(bytes.length + partOverhead);
     } else if (this.#wanted) {
       this.#wanted = false;
-      this.#owner.bodyConsumed(bytes.length);
+      this.#owner.bodyConsumed(bytes.length + partOverhead);
       this.#controller!.enqueue(bytes);
     } else {
       this.#waiting.push(bytes);
@@ -110,7 +125,7 @@ export class IncomingBody {
       this.#wanted = true;
       return;
     }
-    this.#owner.bodyConsumed(bytes.length);
+    this.#owner.bodyConsumed(bytes.length + partOverhead);
     this.#controller!.enqueue(bytes);
     if (this.#complete && this.#waiting.length === 0) this.#close();
   }
@@ -123,10 +138,10 @@ export class IncomingBody {
 
   #drop(): void {
     this.#over = true;
-    let length = 0;
-    for (const bytes of this.#waiting) length += bytes.length;
+    let size = 0;
+    for (const bytes of this.#waiting) size += bytes.length + partOverhead;
     this.#waiting = [];
-    if (length > 0) this.#owner.bodyConsumed(length);
+    if (size > 0) this.#owner.bodyConsumed(size);
   }
 }
 

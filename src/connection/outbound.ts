@@ -15,6 +15,7 @@ import type { StageController } from "../codec/stage.ts";
 import type { DeflateStage } from "../deflate/deflate_stage.ts";
 import type { OutgoingFrame, Role } from "../frame.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
+import { isIncomingBody } from "./incoming_message.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { type StreamChunk, writeStream } from "./stream_message.ts";
 import type { Transport } from "./transport.ts";
@@ -69,6 +70,8 @@ export class Outbound implements StageController<OutgoingFrame> {
   readonly #deflate: DeflateStage | null;
   /** The option of the message that is being encoded. */
   #compress: boolean | undefined;
+  /** Whether its bytes come from this library's own stream, and nobody else has them. */
+  #given = false;
   #heldPong: PingPongMessage | null = null;
   #tasks: Task[] = [];
   #taskSize = 0;
@@ -158,7 +161,7 @@ export class Outbound implements StageController<OutgoingFrame> {
   /** The message encoder's output, on its way through the other stages. */
   enqueue(frame: OutgoingFrame): void {
     if (this.#deflate === null) {
-      this.#buffer.enqueue(frame);
+      this.#buffer.enqueue(this.#given ? { ...frame, given: true } : frame);
     } else {
       const compress = this.#compress;
       this.#deflate.transform(
@@ -328,11 +331,15 @@ export class Outbound implements StageController<OutgoingFrame> {
     options: SendOptions,
   ): Promise<void> {
     let begun = false;
+    const given = isIncomingBody(stream);
     this.#reader = stream.getReader();
     try {
       await writeStream(this.#reader, options.type, (fragment) => {
         begun = true;
-        return this.#encode(fragment, options);
+        this.#given = given;
+        const encoded = this.#encode(fragment, options);
+        this.#given = false;
+        return encoded;
       });
     } catch (error) {
       if (begun && !this.#sealed) this.#owner.outboundBroken(error);

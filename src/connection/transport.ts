@@ -27,8 +27,8 @@ export interface Transport {
   /** The peer's address, where there is one. */
   readonly remoteAddress: NetworkAddress | null;
   /**
-   * Whether bytes may be changed as soon as `bufferedAmount` is 0 behind
-   * `write()`: the system has a copy then.
+   * Whether the system has a copy of what was written as soon as `written` is
+   * called, or `bufferedAmount` is 0: the bytes may be changed then.
    */
   readonly copies: boolean;
   /** How many of the bytes written have not been handed to the system yet. */

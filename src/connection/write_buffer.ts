@@ -128,10 +128,26 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
       length + this.#transport.bufferedAmount >= this.#highWaterMark;
     this.#given += length;
     const chunks = this.#encoder.take();
-    this.#transport.write(chunks, filling ? this.#onWritten : undefined);
+    const given = this.#encoder.takeGiven();
+    this.#transport.write(
+      chunks,
+      given.length > 0 && this.#transport.copies
+        ? () => this.#release(given)
+        : filling
+        ? this.#onWritten
+        : undefined,
+    );
     const waiting = this.#transport.bufferedAmount;
     this.#full = filling && waiting >= this.#highWaterMark;
     if (waiting === 0 && this.#transport.copies) this.#encoder.recycle(chunks);
+  }
+
+  /** Frees what was written and belonged to nobody else, before any collector would. */
+  #release(given: ArrayBuffer[]): void {
+    for (const buffer of given) {
+      if (!buffer.detached) buffer.transfer(0);
+    }
+    this.#written();
   }
 
   #written(): void {

@@ -128,7 +128,8 @@ export class DenoTlsListener {
   }
 }
 
-const readLength = 64 * 1024;
+/** The longest TLS record: more is not read at once. */
+const readLength = 16 * 1024;
 
 /** A `Deno.TlsConn` as a Node socket: as much of one as HTTP and WebSocket need. */
 export class DenoTlsSocket extends Duplex {

@@ -10,6 +10,7 @@ import type {
   Transport,
   TransportReceiver,
 } from "../connection/transport.ts";
+import { DenoTlsSocket } from "./deno_tls.ts";
 
 /** What a socket has beside a duplex. */
 interface SocketMembers {
@@ -31,7 +32,7 @@ export class NodeSocketTransport implements Transport {
   /** @param socket A socket whose handshake is done. */
   constructor(socket: Duplex & SocketMembers) {
     this.#socket = socket;
-    this.copies = socket instanceof Socket;
+    this.copies = socket instanceof Socket || socket instanceof DenoTlsSocket;
     this.remoteAddress = addressOf(socket);
     socket.setNoDelay?.(true);
     // A limit that the HTTP server may have set ends with the handshake.
