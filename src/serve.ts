@@ -49,9 +49,10 @@ export interface ShutdownOptions {
  * ```ts
  * import { serve } from "@weir/ws";
  *
- * await using server = serve({ port: 0 }, (socket) => socket.readable.pipeTo(socket.writable));
+ * const server = serve({ port: 0 }, ({ readable, writable }) => readable.pipeTo(writable));
  * await server.ready;
  * console.log(server.url); // ws://127.0.0.1:…/
+ * await server.shutdown();
  * ```
  */
 export class Server {
