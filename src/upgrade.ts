@@ -150,7 +150,8 @@ export class Upgrader {
 
   /** Gets ready what handshakes need; they are answered with less before. */
   async prepare(): Promise<void> {
-    if (this.#deflate?.backend === "auto") await prepareDeflate();
+    const { upgrade } = this.#options;
+    if (this.#deflate?.backend === "auto" || upgrade) await prepareDeflate();
   }
 
   /** Answers an upgrade request. Never throws. */

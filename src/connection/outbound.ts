@@ -321,6 +321,7 @@ export class Outbound implements StageController<OutgoingFrame> {
         : message;
       await this.#encode(bytes, options);
       await this.#deflate?.settled;
+      if (this.#sealed) throw this.#refusal;
     } finally {
       this.#taskSize = Math.max(0, this.#taskSize - size);
     }

@@ -258,6 +258,7 @@ export class Session
 
   /** See {@linkcode TransportReceiver}. */
   receiveEnd(): void {
+    this.#inflate?.end();
     const inflating = this.#inflate?.settled;
     if (inflating !== undefined && !this.#deaf) {
       // There may be a Close frame behind what is being inflated.

@@ -82,9 +82,15 @@ export class DeflateStage implements Stage<CompressibleFrame, OutgoingFrame> {
 
   /** The end of the input: resolves when all has been passed on. */
   async flush(): Promise<void> {
+    this.end();
     await this.settled;
     this.close();
     if (this.#failure !== null) throw this.#failure.reason;
+  }
+
+  /** No more frames come; what waits still goes through. */
+  end(): void {
+    this.#queue?.cutOff();
   }
 
   /** A stream that is given up frees what it held. */

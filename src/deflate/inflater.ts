@@ -106,12 +106,20 @@ export class Inflater implements Backend {
   }
 }
 
+/**
+ * How many final blocks a message may have. One is usual with some senders; each
+ * costs an inflater, and tells nothing.
+ */
+const maxFinalBlocks = 16;
+
 /** One message that is inflated part by part. */
 class InflatedMessage implements MessageCodec {
   readonly #history: History | null;
   #stream: ZlibStream | null = null;
   readonly #tail = new HeldTail(markLength);
   #toSkip = 0;
+  #finalBlocks = 0;
+  #ending = false;
   #aborted = false;
 
   constructor(history: History | null) {
@@ -124,6 +132,7 @@ class InflatedMessage implements MessageCodec {
       this.#stream ??= await this.#openStream(onOutput);
       await this.#feed(part, onOutput);
       if (!last) return;
+      this.#ending = true;
       await this.#feed(messageEnd, onOutput);
     } catch (error) {
       this.abort();
@@ -143,6 +152,7 @@ class InflatedMessage implements MessageCodec {
     let taken = await this.#stream!.process(bytes, onOutput);
     // Each new inflater takes at least one byte, or the data is not DEFLATE.
     while (taken < bytes.length) {
+      if (++this.#finalBlocks > maxFinalBlocks) throw corrupt();
       bytes = bytes.subarray(taken);
       this.#stream!.close();
       this.#stream = await this.#openStream(onOutput);
@@ -168,7 +178,8 @@ class InflatedMessage implements MessageCodec {
       bytes = bytes.subarray(skipped);
       if (bytes.length === 0) return;
     }
-    for (const known of this.#tail.push(bytes)) {
+    // Until its end is put in, all that comes out is the message.
+    for (const known of this.#ending ? this.#tail.push(bytes) : [bytes]) {
       if (known.length === 0 || this.#aborted) continue;
       this.#history?.append(known);
       await emit(known);

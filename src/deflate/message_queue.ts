@@ -28,6 +28,8 @@ interface QueuedMessage<Input> {
   readonly frames: Input[];
   /** Whether the backend has work with it. */
   readonly coded: boolean;
+  /** Whether no more of it will come, though it has not ended. */
+  cutOff: boolean;
   /** What comes of it as a whole, once that was begun. */
   result: Bytes | null | Promise<Bytes | null> | undefined;
 }
@@ -116,13 +118,15 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
       }
       this.#append(this.#arriving, frame);
     } else {
+      this.cutOff();
       const result = this.empty ? this.#passAtOnce(frame, coded) : undefined;
       if (result === passed) return;
       this.#arriving = {
         opcode: frame.opcode,
         frames: [],
         coded,
-        result: result,
+        cutOff: false,
+        result,
       };
       this.#messages.push(this.#arriving);
       this.#append(this.#arriving, frame);
@@ -130,6 +134,17 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
     if (frame.fin) this.#arriving = null;
     this.#startAhead();
     if (!this.#running) this.#run();
+  }
+
+  /**
+   * No more comes of the message that is arriving: what of it is there goes
+   * through, and then what is behind it.
+   */
+  cutOff(): void {
+    if (this.#arriving === null) return;
+    this.#arriving.cutOff = true;
+    this.#arriving = null;
+    this.#frameArrived?.();
   }
 
   /** Drops what waits and frees what the backend holds. */
@@ -153,7 +168,8 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
       this.#controller.enqueue(this.#rules.pass(frame));
       return passed;
     }
-    if (!this.#isWhole(frame)) return undefined;
+    // What follows may have enough, and much can come of little.
+    if (!this.#isWhole(frame) || this.#controller.ready) return undefined;
     const result = this.#begin(frame);
     if (result === null || result instanceof Promise) return result;
     this.#controller.enqueue(this.#rules.whole(frame, result));
@@ -271,7 +287,11 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
     let frame: Input | undefined;
     do {
       frame = message.frames[0] ?? await this.#nextFrame(message);
-      if (frame === undefined) return;
+      if (frame === undefined) {
+        // What follows has to know that a message began.
+        if (first) enqueue(empty, false);
+        break;
+      }
       await codec.write(frame.payload as Uint8Array, frame.fin, emit);
       if (this.#over) return;
       if (frame.fin || held !== null) enqueue(held ?? empty, frame.fin);
@@ -279,6 +299,7 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
       this.#release(message);
       await this.#controller.ready;
     } while (!frame.fin && !this.#over);
+    if (!frame?.fin && !this.#over) codec.abort();
     this.#open = null;
   }
 
@@ -286,13 +307,15 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
   async #nextFrame(
     message: QueuedMessage<Input>,
   ): Promise<Input | undefined> {
-    while (message.frames.length === 0 && !this.#over) {
+    while (
+      message.frames.length === 0 && !this.#over && !message.cutOff
+    ) {
       await new Promise<void>((resolve) => {
         this.#frameArrived = resolve;
       });
       this.#frameArrived = null;
     }
-    return this.#over ? undefined : message.frames[0];
+    return message.frames[0];
   }
 
   /** The message's first frame is done with. */
