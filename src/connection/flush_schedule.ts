@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { afterThisTurn } from "../turn.ts";
 
 /** Something whose pending bytes can be written. */
 export interface Flushable {
@@ -12,31 +13,13 @@ export interface Flushable {
 
 let waiting: Flushable[] = [];
 
-// After the microtasks of the current turn, so that everything an application
-// sends in answer to one event is written at once.
-const schedule: (callback: () => void) => void = typeof setImmediate ===
-    "function"
-  ? (callback) => void setImmediate(callback)
-  : (callback) => void setTimeout(callback, 0);
-
-/** Has `flush()` called soon: once, together with all others that asked for it. */
-export function scheduleFlush(flushable: Flushable): void {
-  if (waiting.push(flushable) === 1) schedule(flushAll);
-}
-
-let turn: Promise<void> | null = null;
-
 /**
- * Resolves when the other work of the process has had its turn. A sender whose
- * bytes the system takes at once would otherwise never let go of the process.
+ * Has `flush()` called after this turn, once, together with all others that asked
+ * for it: everything that an application sends in answer to one event is written
+ * at once.
  */
-export function nextTurn(): Promise<void> {
-  return turn ??= new Promise((resolve) => {
-    schedule(() => {
-      turn = null;
-      resolve();
-    });
-  });
+export function scheduleFlush(flushable: Flushable): void {
+  if (waiting.push(flushable) === 1) afterThisTurn(flushAll);
 }
 
 function flushAll(): void {

@@ -7,7 +7,8 @@ import { FrameEncoder } from "../codec/frame_encoder.ts";
 import type { StageController } from "../codec/stage.ts";
 import type { OutgoingFrame, Role } from "../frame.ts";
 import { createDeferred, type Deferred } from "./deferred.ts";
-import { type Flushable, nextTurn, scheduleFlush } from "./flush_schedule.ts";
+import { type Flushable, scheduleFlush } from "./flush_schedule.ts";
+import { nextTurn } from "../turn.ts";
 import type { Transport } from "./transport.ts";
 
 /** The end of the fused outgoing stages. */
@@ -68,6 +69,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     if (!this.#full) {
       if (this.#encoder.length < this.#highWaterMark) return undefined;
       this.flush();
+      // A sender whose bytes the system takes at once must let go of the process.
       if (!this.#full) return this.#corked ? undefined : nextTurn();
     }
     this.#drained ??= createDeferred();

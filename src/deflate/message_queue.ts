@@ -5,12 +5,15 @@
  */
 import type { StageController } from "../codec/stage.ts";
 import { Opcode } from "../frame.ts";
+import { nextTurn } from "../turn.ts";
 import type { Backend, Bytes, MessageCodec } from "./backend.ts";
 
 /** How many whole messages are worked on side by side. */
 const sideBySide = 4;
 /** How many bytes wait before no more are wanted. */
 const highWaterMark = 64 * 1024;
+/** After so many messages, other work of the process has its turn. */
+const messagesInARow = 16;
 /** What a frame costs in the queue beside its bytes, so that empty ones count. */
 const frameOverhead = 32;
 
@@ -212,8 +215,11 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
 
   async #run(): Promise<void> {
     this.#running = true;
+    let messages = 0;
     try {
       while (!this.empty) {
+        if (++messages % messagesInARow === 0) await nextTurn();
+        if (this.#over) return;
         await this.#perform(this.#messages[0]);
         if (this.#over) return;
         this.#messages.shift();

@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { nextTurn } from "../turn.ts";
 import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
 import type { InflateWhole } from "./inflater.ts";
 import type { DeflateCapabilities } from "./negotiation.ts";
@@ -139,7 +140,7 @@ class FlushingStream {
     let slices = 0;
     for (let offset = 0; offset < bytes.length; offset += flushingSlice) {
       if (++slices % slicesInARow === 0) {
-        await new Promise((resolve) => setTimeout(resolve, 0));
+        await nextTurn();
       }
       const slice = bytes.slice(offset, offset + flushingSlice);
       const output = this.#reader.read();

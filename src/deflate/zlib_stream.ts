@@ -10,6 +10,7 @@ import {
   type DeflateRaw,
   type InflateRaw,
 } from "node:zlib";
+import { nextTurn } from "../turn.ts";
 import type { Bytes, Emit } from "./backend.ts";
 
 /** Settings of a compressor; zlib's defaults where they are left out. */
@@ -63,7 +64,7 @@ export class ZlibStream {
     const before = this.#given;
     let offset = 0;
     do {
-      if (offset > 0) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (offset > 0) await nextTurn();
       const slice = bytes.subarray(offset, offset + sliceLength);
       await this.#processSlice(slice, emit);
       offset += slice.length;

@@ -9,7 +9,7 @@ const root = new URL("../../src/", import.meta.url);
  * stands in a later one. A name that ends in "/" is a folder.
  */
 const layers: readonly (readonly string[])[] = [
-  ["frame.ts", "close.ts", "error.ts"],
+  ["frame.ts", "close.ts", "error.ts", "turn.ts"],
   ["mask.ts"],
   ["codec/"],
   // The negotiation of deflate is written in the terms of the handshake.

@@ -116,8 +116,8 @@ export function assertRefusal(
     error instanceof ProtocolError,
     `${what ?? "input"} must be refused, got ${describeError(error)}`,
   );
-  assert.equal(error.closeCode, closeCode, what);
-  assert.match(error.message, message, what);
+  assert.equal(error.closeCode, closeCode, what ?? error.message);
+  assert.match(error.message, message, what ?? error.message);
   assert.equal(error.name, "WebSocketError");
   assert.equal(error.reason, error.message);
 }
@@ -128,7 +128,7 @@ export function assertTruncated(error: unknown, what?: string): void {
     error instanceof WebSocketError && !(error instanceof ProtocolError),
     `${what ?? "input"} is truncated, got ${describeError(error)}`,
   );
-  assert.equal(error.closeCode, 1006, what);
+  assert.equal(error.closeCode, 1006, what ?? error.message);
 }
 
 /** A frame in a form to compare. */

@@ -59,12 +59,18 @@ def same(actual, expected):
 
 
 def answer_requests(run):
-    """Calls run(scenario, url) for each request on standard input."""
+    """Calls run(scenario, url, **options) for each request on standard input.
+
+    What it returns, if anything, are the extensions that were agreed.
+    """
     for line in sys.stdin:
         request = json.loads(line)
+        options = request.get("options", {})
         answer = {}
         try:
-            run(request["scenario"], request["url"])
+            extensions = run(request["scenario"], request["url"], **options)
+            if extensions is not None:
+                answer["extensions"] = extensions
         except Exception:
             answer["error"] = traceback.format_exc()
         print(json.dumps(answer), flush=True)

@@ -13,9 +13,12 @@ const scenarioTimeout = 30_000;
 /**
  * Reads requests from standard input, a JSON object a line, and answers each
  * on standard output in the same way, until standard input ends.
+ *
+ * @param run Runs a scenario. What it returns, if anything, are the extensions
+ * that were agreed.
  */
 export async function answerRequests(
-  run: (request: PeerRequest) => Promise<void>,
+  run: (request: PeerRequest) => Promise<string | void>,
 ): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const answer: PeerAnswer = {};
@@ -26,7 +29,8 @@ export async function answerRequests(
       }, scenarioTimeout);
     });
     try {
-      await Promise.race([run(JSON.parse(line)), late]);
+      const extensions = await Promise.race([run(JSON.parse(line)), late]);
+      if (extensions !== undefined) answer.extensions = extensions;
     } catch (error) {
       answer.error = error instanceof Error ? error.message : String(error);
     }

@@ -8,7 +8,7 @@ import { stripTypeScriptTypes } from "node:module";
 import process from "node:process";
 import { chromium } from "playwright-core";
 import { answerRequests } from "./answer_requests.ts";
-import type { RunScenario } from "./standard_websocket.ts";
+import type { RunScenario, ScenarioOptions } from "./standard_websocket.ts";
 
 const source = stripTypeScriptTypes(
   await readFile(new URL("./standard_websocket.ts", import.meta.url), "utf8"),
@@ -29,7 +29,7 @@ const browser = await chromium.launch({
 });
 const page = await browser.newPage({ ignoreHTTPSErrors: true });
 
-await answerRequests(async ({ scenario, url, page: pageUrl }) => {
+await answerRequests(async ({ scenario, url, page: pageUrl, options }) => {
   if (pageUrl === undefined) throw new Error("no page to connect from");
   if (page.url() !== pageUrl) {
     await page.goto(pageUrl);
@@ -39,14 +39,14 @@ await answerRequests(async ({ scenario, url, page: pageUrl }) => {
 globalThis.scenarios = standardScenarios(WebSocket);`,
     });
   }
-  await page.evaluate(
-    async ([scenario, url]) => {
+  return await page.evaluate(
+    async ([scenario, url, options]) => {
       const { scenarios } = globalThis as unknown as {
         scenarios: Record<string, RunScenario>;
       };
-      await scenarios[scenario](url);
+      return await scenarios[scenario](url, options);
     },
-    [scenario, url] as const,
+    [scenario, url, options as ScenarioOptions | undefined] as const,
   );
 });
 

@@ -20,12 +20,16 @@ export interface PeerRequest {
   readonly url: string;
   /** For a browser: the page that connects. */
   readonly page?: string;
+  /** What else the scenario needs to know. */
+  readonly options?: Readonly<Record<string, unknown>>;
 }
 
 /** What a peer answers on its standard output: one JSON object a line. */
 export interface PeerAnswer {
   /** What went wrong; absent if all went as it should. */
   error?: string;
+  /** The extensions that were agreed, if the scenario tells. */
+  extensions?: string;
 }
 
 const answerTimeout = 60_000;
@@ -77,8 +81,12 @@ export class Peer {
     return new Peer(child, folder);
   }
 
-  /** Has the peer run one scenario; rejects with what went wrong in it. */
-  async run(request: PeerRequest): Promise<void> {
+  /**
+   * Has the peer run one scenario; rejects with what went wrong in it.
+   *
+   * @returns The extensions that were agreed, if the scenario tells.
+   */
+  async run(request: PeerRequest): Promise<string | undefined> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const line = await new Promise<string>((resolve, reject) => {
       this.#settle = resolve;
@@ -88,8 +96,9 @@ export class Peer {
       this.#exited.then((how) => reject(this.#failure(how)));
       this.#child.stdin.write(`${JSON.stringify(request)}\n`);
     }).finally(() => clearTimeout(timer));
-    const { error }: PeerAnswer = JSON.parse(line);
+    const { error, extensions }: PeerAnswer = JSON.parse(line);
     if (error !== undefined) throw this.#failure(error);
+    return extensions;
   }
 
   /** Ends the child's input, upon which it exits. */

@@ -7,8 +7,22 @@
  * nothing, and uses nothing that a browser does not have.
  */
 
-/** Connects to `url`, and throws if what happens is not what should. */
-export type RunScenario = (url: string) => Promise<void>;
+/** What a scenario may need to know. */
+export interface ScenarioOptions {
+  /** Where its random choices start. */
+  readonly seed: number;
+  /** How many messages it sends. */
+  readonly count: number;
+}
+
+/**
+ * Connects to `url`, and throws if what happens is not what should. It may
+ * return the extensions that were agreed.
+ */
+export type RunScenario = (
+  url: string,
+  options?: ScenarioOptions,
+) => Promise<string | void>;
 
 const mebibyte = 1024 * 1024;
 
@@ -152,6 +166,62 @@ function bytes(length: number): Uint8Array<ArrayBuffer> {
   return result;
 }
 
+/** Makes random choices that `seed` determines. */
+function randomIntegers(seed: number): (limit: number) => number {
+  let state = seed >>> 0;
+  return (limit) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 0x100000000 * limit);
+  };
+}
+
+/** Bytes that cannot be compressed. */
+function randomBytes(
+  integer: (limit: number) => number,
+  length: number,
+): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, () => integer(256));
+}
+
+/**
+ * Makes messages that differ in all that compression may depend on: what they
+ * are made of, how much it repeats itself and the messages before, and whether
+ * they are shorter or longer than the usual threshold of 1,024 bytes.
+ */
+function variedMessages(
+  integer: (limit: number) => number,
+): () => string | Uint8Array<ArrayBuffer> {
+  const words = Array.from(
+    { length: 200 },
+    () => integer(0x100000000).toString(36),
+  );
+  const characters = ["a", "b", "é", "漢", "😀", " ", "\n"];
+  const repeat = <Item>(count: number, make: () => Item): Item[] =>
+    Array.from({ length: count }, make);
+  const word = (): string => words[integer(words.length)];
+  const prose = (count: number): string => repeat(count, word).join(" ");
+  const kinds: (() => string | Uint8Array<ArrayBuffer>)[] = [
+    () => "",
+    () => new Uint8Array(0),
+    () => prose(1 + integer(20)),
+    () => prose(125 + integer(40)),
+    () => repeat(integer(800), () => characters[integer(7)]).join(""),
+    () =>
+      JSON.stringify(repeat(1 + integer(20), () => ({
+        symbol: word(),
+        price: integer(1_000_000) / 100,
+        size: integer(1000),
+        tags: [word(), word()],
+      }))),
+    () => randomBytes(integer, integer(1500)),
+    () => randomBytes(integer, 1020 + integer(8)),
+    () => bytes(1020 + integer(8)),
+    () => new Uint8Array(integer(2000)),
+    () => integer(20) > 0 ? prose(1) : prose(2000 + integer(4000)),
+  ];
+  return () => kinds[integer(kinds.length)]();
+}
+
 /**
  * The scenarios with `WebSocketClass`, by the names of `scenarios.ts`.
  *
@@ -249,6 +319,38 @@ export function standardScenarios(
         same(await client.message(), String(index));
       }
       await client.finish();
+    },
+
+    async "varied"(url, { seed, count } = { seed: 1, count: 100 }) {
+      const client = await open(url);
+      const next = variedMessages(randomIntegers(seed));
+      for (let index = 0; index < count; index++) await client.echo(next());
+      await client.finish();
+      return client.socket.extensions;
+    },
+
+    async "varied-pipelined"(url, { seed, count } = { seed: 1, count: 100 }) {
+      const client = await open(url);
+      const next = variedMessages(randomIntegers(seed));
+      const expected: (string | Uint8Array<ArrayBuffer>)[] = [];
+      for (let sent = 0; sent < count || expected.length > 0;) {
+        for (; sent < count && expected.length < 100; sent++) {
+          const message = next();
+          expected.push(message);
+          client.socket.send(message);
+        }
+        same(await client.message(), expected.shift());
+      }
+      await client.finish();
+      return client.socket.extensions;
+    },
+
+    async "large-random"(url, { seed } = { seed: 1, count: 1 }) {
+      const client = await open(url);
+      const integer = randomIntegers(seed);
+      await echoLarge(client, randomBytes(integer, 16 * mebibyte));
+      await client.finish();
+      return client.socket.extensions;
     },
 
     async "server-ping"(url) {

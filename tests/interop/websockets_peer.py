@@ -20,12 +20,12 @@ from answer_requests import (
 TIMEOUT = 30
 
 
-def connect(url, **options):
+def connect(url, max_size=16 * MEBIBYTE, **options):
     secure = urlsplit(url).scheme == "wss"
     return websockets.connect(
         url,
         ssl=tls() if secure else None,
-        max_size=16 * MEBIBYTE,
+        max_size=max_size,
         # What the scenarios do not send must not be on the wire.
         ping_interval=None,
         **options,
@@ -211,4 +211,5 @@ def run(scenario, url):
     asyncio.run(asyncio.wait_for(SCENARIOS[scenario](url), TIMEOUT))
 
 
-answer_requests(run)
+if __name__ == "__main__":
+    answer_requests(run)

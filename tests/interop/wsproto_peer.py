@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -36,7 +37,7 @@ TIMEOUT = 30
 class Client:
     """A connection whose events are taken one by one."""
 
-    def __init__(self, url, subprotocols=()):
+    def __init__(self, url, subprotocols=(), extensions=(), headers=()):
         parts = urlsplit(url)
         self.socket = socket.create_connection(
             (parts.hostname, parts.port), TIMEOUT
@@ -52,6 +53,8 @@ class Client:
                 host=parts.netloc,
                 target=f"{parts.path}?{parts.query}",
                 subprotocols=list(subprotocols),
+                extensions=list(extensions),
+                extra_headers=list(headers),
             )
         )
         accepted = self.next()
@@ -130,9 +133,15 @@ def whole(message, finished=True):
 
 def masked_frame(head, payload):
     """A frame of which this client would not make the payload."""
+    if len(payload) < 126:
+        start = bytes([head, 0x80 | len(payload)])
+    elif len(payload) < 0x10000:
+        start = struct.pack("!BBH", head, 0x80 | 126, len(payload))
+    else:
+        start = struct.pack("!BBQ", head, 0x80 | 127, len(payload))
     key = os.urandom(4)
     masked = bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
-    return bytes([head, 0x80 | len(payload)]) + key + masked
+    return start + key + masked
 
 
 def text(url):
@@ -321,4 +330,5 @@ SCENARIOS = {
     "invalid-utf8-unfinished": invalid_utf8_unfinished,
 }
 
-answer_requests(lambda scenario, url: SCENARIOS[scenario](url))
+if __name__ == "__main__":
+    answer_requests(lambda scenario, url: SCENARIOS[scenario](url))
