@@ -321,6 +321,8 @@ export class Outbound implements StageController<OutgoingFrame> {
         : message;
       await this.#encode(bytes, options);
       await this.#deflate?.settled;
+      // What did not become shorter goes out as it was, uncopied if it is large.
+      await this.#buffer.ready;
       if (this.#sealed) throw this.#refusal;
     } finally {
       this.#taskSize = Math.max(0, this.#taskSize - size);
