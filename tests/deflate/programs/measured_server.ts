@@ -68,6 +68,15 @@ const server = serve({
   closeTimeout: 1000,
   maxMessageSize: Number(maxMessageSize),
   deflate: { backend: backend as "auto" | "zlib" },
+  // As "/length", with a hook.
+  upgrade: (request) =>
+    new URL(request.url).pathname !== "/hook" ? undefined : {
+      handler: {
+        message: (socket, message) => {
+          socket.send(String(message.length));
+        },
+      },
+    },
 }, (socket) => paths[new URL(socket.url).pathname](socket));
 await server.ready;
 
