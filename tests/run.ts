@@ -1,6 +1,7 @@
 /**
- * Runs the test suite on Deno, Bun and Node, one after the other, and fails if
- * any of the three fails, runs no test, hangs or is missing.
+ * Runs the test suite on Deno, Bun and Node, two at a time where there are two
+ * processors, and fails if any of the three fails, runs no test, hangs or is
+ * missing.
  *
  *     deno task test                   everything
  *     deno task test node              one runtime
@@ -11,6 +12,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
 import {
@@ -26,6 +28,28 @@ import {
 const testTimeout = 120_000;
 /** How long one runtime may take for the whole suite, in milliseconds. */
 const runtimeTimeout = 600_000;
+
+/** What a runtime prints: kept until it is to be shown, and then shown as it comes. */
+class Output {
+  #shown = false;
+
+  /** All of it so far. */
+  text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  add(text: string): void {
+    this.text += text;
+    if (this.#shown) process.stdout.write(text);
+  }
+
+  show(): void {
+    this.#shown = true;
+    process.stdout.write(this.text);
+  }
+}
 
 /** What came of running the suite on one runtime. */
 interface Outcome {
@@ -87,11 +111,11 @@ try {
 }
 const environment = environmentFor(runtimes);
 
-/** The runtime at work. */
-let running: ChildProcess | undefined;
+/** The runtimes at work. */
+const running = new Set<ChildProcess>();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
-    if (running) end(running);
+    for (const child of running) end(child);
     stop(`ended by ${signal}`);
   });
 }
@@ -99,24 +123,39 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 const table: string[] = [];
 let passed = 0;
 let failed = 0;
-for (const runtime of runtimes) {
-  if (!names.includes(runtime.name)) continue;
-  const title = `${runtime.name} ${runtime.version}`;
-  console.log(`\n=== ${title}: ${files.length} files ===\n`);
-  const outcome = await runOn(runtime);
-  passed += outcome.passed;
-  failed += outcome.failed;
-  table.push(
-    title.padEnd(16) +
-      `${outcome.passed} passed`.padStart(14) +
-      `${outcome.failed} failed`.padStart(12) +
-      `${outcome.seconds.toFixed(1)} s`.padStart(11) +
-      (outcome.problem ? `   ${outcome.problem}` : ""),
-  );
-}
+const waiting = runtimes.filter(({ name }) => names.includes(name));
+const lanes = Math.min(2, availableParallelism());
+/** Whose output is shown as it comes: that of the others waits for its turn. */
+let shown: Promise<void> = Promise.resolve();
+await Promise.all(Array.from({ length: lanes }, runLane));
+await shown;
 console.log(`\n${table.join("\n")}\n`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
+
+/** Runs the suite on one runtime after the other, until none waits. */
+async function runLane(): Promise<void> {
+  let runtime: Runtime | undefined;
+  while ((runtime = waiting.shift()) !== undefined) {
+    const title = `${runtime.name} ${runtime.version}`;
+    const output = new Output(`\n=== ${title}: ${files.length} files ===\n\n`);
+    const ended = runOn(runtime, output);
+    shown = shown.then(() => {
+      output.show();
+      return ended.then(() => {});
+    });
+    const outcome = await ended;
+    passed += outcome.passed;
+    failed += outcome.failed;
+    table.push(
+      title.padEnd(16) +
+        `${outcome.passed} passed`.padStart(14) +
+        `${outcome.failed} failed`.padStart(12) +
+        `${outcome.seconds.toFixed(1)} s`.padStart(11) +
+        (outcome.problem ? `   ${outcome.problem}` : ""),
+    );
+  }
+}
 
 /** Splits the arguments into runtimes (all, if none is named) and filters. */
 function parseArguments(
@@ -143,7 +182,7 @@ function environmentFor(runtimes: Runtime[]): NodeJS.ProcessEnv {
 }
 
 /** Runs the files on one runtime, passing on what it prints. */
-function runOn(runtime: Runtime): Promise<Outcome> {
+function runOn(runtime: Runtime, output: Output): Promise<Outcome> {
   const started = performance.now();
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const child = spawn(runtime.path, commands[runtime.name](files), {
@@ -152,7 +191,7 @@ function runOn(runtime: Runtime): Promise<Outcome> {
     detached: process.platform !== "win32",
     stdio: ["ignore", "pipe", "pipe"],
   });
-  running = child;
+  running.add(child);
 
   let problem: string | undefined;
   const timer = setTimeout(() => {
@@ -160,12 +199,8 @@ function runOn(runtime: Runtime): Promise<Outcome> {
     end(child);
   }, runtimeTimeout);
 
-  let output = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      process.stdout.write(text);
-    });
+    stream.setEncoding("utf8").on("data", (text: string) => output.add(text));
   }
   child.on("error", (error) => problem = `did not start: ${error.message}`);
   // What a test left running would hold the output open.
@@ -173,7 +208,8 @@ function runOn(runtime: Runtime): Promise<Outcome> {
   child.on("close", (code, signal) => {
     clearTimeout(timer);
     end(child);
-    const plain = stripVTControlCharacters(output);
+    running.delete(child);
+    const plain = stripVTControlCharacters(output.text);
     const passed = sum(plain, counts[runtime.name].passed);
     const failed = sum(plain, counts[runtime.name].failed);
     if (failed === 0 && code !== 0) {
