@@ -29,17 +29,23 @@ function assertMasks(
 ): void {
   const expected = new Uint8Array(buffer.slice(0));
   naiveMask(expected.subarray(byteOffset), start, end, key, position);
-  const actual = buffer.slice(0);
-  applyMask(new Uint8Array(actual, byteOffset), start, end, key, position);
-  const same = new Uint8Array(actual).every((byte, index) =>
-    byte === expected[index]
-  );
-  if (same) return;
-  assert.equal(
-    toHex(new Uint8Array(actual)),
-    toHex(expected),
-    `offset ${byteOffset}, ${start} to ${end}, key ${key}, position ${position}`,
-  );
+  for (const viewed of [false, true]) {
+    const actual = buffer.slice(0);
+    const bytes = new Uint8Array(actual, byteOffset);
+    const view = viewed ? new DataView(actual, byteOffset) : null;
+    applyMask(bytes, start, end, key, position, view);
+    const same = new Uint8Array(actual).every((byte, index) =>
+      byte === expected[index]
+    );
+    if (same) continue;
+    assert.equal(
+      toHex(new Uint8Array(actual)),
+      toHex(expected),
+      `offset ${byteOffset}, ${start} to ${end}, key ${key}, position ${position}, ${
+        viewed ? "with" : "without"
+      } a view`,
+    );
+  }
 }
 
 test("applyMask: the example of RFC 6455 section 5.7", () => {

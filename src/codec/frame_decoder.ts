@@ -61,6 +61,8 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
   /** A control frame's payload while it is not whole. */
   #control: Uint8Array<ArrayBuffer> | null = null;
   #closed = false;
+  /** A view on the chunk, where several frames are in it. */
+  #view: DataView | null = null;
 
   /**
    * Makes a decoder at the start of a connection.
@@ -96,11 +98,11 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
         const length = this.#parseHeader(chunk, offset, end);
         if (length === 0) {
           this.#keepHeader(chunk, offset, end);
-          return;
+          break;
         }
         offset += length;
       }
-      if (this.#headerLength > 0) return;
+      if (this.#headerLength > 0) break;
       if (this.#remaining === 0) {
         this.#enqueue(new Uint8Array(0), true, controller);
       } else if (offset === end && !isControl(this.#opcode)) {
@@ -110,6 +112,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
         this.#continue();
       }
     }
+    this.#view = null;
   }
 
   /**
@@ -141,7 +144,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     let payload: Uint8Array<ArrayBuffer>;
     if (this.#masked) {
       if (this.#inPlace) {
-        applyMask(chunk, offset, offset + length, this.#key, this.#position);
+        this.#unmask(chunk, offset, length);
         payload = view(chunk, offset, length);
       } else {
         // Not `slice()`: that of a Node Buffer is a view.
@@ -157,6 +160,23 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     this.#enqueue(payload, whole, controller);
     if (!whole) this.#continue();
     return offset + length;
+  }
+
+  #unmask(
+    chunk: Uint8Array<ArrayBuffer>,
+    offset: number,
+    length: number,
+  ): void {
+    const end = offset + length;
+    if (this.#view === null && end < chunk.length) {
+      // There are more frames behind this one.
+      this.#view = new DataView(
+        chunk.buffer,
+        chunk.byteOffset,
+        chunk.byteLength,
+      );
+    }
+    applyMask(chunk, offset, end, this.#key, this.#position, this.#view);
   }
 
   /** Control frames are handed out whole, in bytes of their own. */
