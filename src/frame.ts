@@ -57,6 +57,8 @@ export interface Frame {
   readonly payload: Uint8Array<ArrayBuffer>;
   /** How many bytes of the same frame on the wire are still to come. */
   readonly remaining: number;
+  /** Whether nothing but the payload stands in its buffer, where that is known. */
+  readonly own?: boolean;
 }
 
 /**

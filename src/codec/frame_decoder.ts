@@ -32,6 +32,8 @@ export interface FrameDecoderOptions {
 /** The longest header: two bytes, a 64-bit length, a masking key. */
 const maxHeaderLength = 14;
 const maxControlLength = 125;
+/** A binary payload of at most this many bytes is copied out of a shared chunk at once. */
+const shortPayload = 512;
 const empty = new Uint8Array(0);
 
 /**
@@ -61,8 +63,10 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
   /** A control frame's payload while it is not whole. */
   #control: Uint8Array<ArrayBuffer> | null = null;
   #closed = false;
-  /** A view on the chunk, where several frames are in it. */
+  // Views on the chunk, where several frames are in it. A Node Buffer's own
+  // `slice()` would not copy.
   #view: DataView | null = null;
+  #bytes: Uint8Array<ArrayBuffer> | null = null;
 
   /**
    * Makes a decoder at the start of a connection.
@@ -112,7 +116,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
         this.#continue();
       }
     }
-    this.#view = null;
+    this.#view = this.#bytes = null;
   }
 
   /**
@@ -142,10 +146,16 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
       return this.#readControlPayload(chunk, offset, length, controller);
     }
     let payload: Uint8Array<ArrayBuffer>;
+    let own = false;
     if (this.#masked) {
       if (this.#inPlace) {
         this.#unmask(chunk, offset, length);
-        payload = view(chunk, offset, length);
+        // Text is decoded, and then its bytes are of no use.
+        own = this.#bytes !== null && this.#opcode === Opcode.Binary &&
+          length <= shortPayload;
+        payload = own
+          ? this.#bytes!.slice(offset, offset + length)
+          : view(chunk, offset, length);
       } else {
         // Not `slice()`: that of a Node Buffer is a view.
         payload = new Uint8Array(view(chunk, offset, length));
@@ -157,7 +167,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     this.#position += length;
     this.#remaining -= length;
     const whole = this.#remaining === 0;
-    this.#enqueue(payload, whole, controller);
+    this.#enqueue(payload, whole, controller, own);
     if (!whole) this.#continue();
     return offset + length;
   }
@@ -170,11 +180,9 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     const end = offset + length;
     if (this.#view === null && end < chunk.length) {
       // There are more frames behind this one.
-      this.#view = new DataView(
-        chunk.buffer,
-        chunk.byteOffset,
-        chunk.byteLength,
-      );
+      const { buffer, byteOffset, byteLength } = chunk;
+      this.#view = new DataView(buffer, byteOffset, byteLength);
+      this.#bytes = new Uint8Array(buffer, byteOffset, byteLength);
     }
     applyMask(chunk, offset, end, this.#key, this.#position, this.#view);
   }
@@ -203,6 +211,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     payload: Uint8Array<ArrayBuffer>,
     whole: boolean,
     controller: StageController<Frame>,
+    own = false,
   ): void {
     if (this.#opcode === Opcode.Close) this.#closed = true;
     controller.enqueue({
@@ -211,6 +220,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
       rsv1: this.#rsv1Set,
       payload,
       remaining: this.#remaining,
+      own,
     });
   }
 

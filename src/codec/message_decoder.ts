@@ -85,7 +85,7 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
           controller.enqueue(
             frame.opcode === Opcode.Text
               ? decodeUtf8(frame.payload)
-              : ownBytes(frame.payload),
+              : ownBytes(frame.payload, frame.own),
           );
           return;
         }
@@ -146,7 +146,12 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
     }
     if (this.#fragmenting) {
       if (payload.length > 0 || first || fin) {
-        controller.enqueue({ type, first, fin, payload: ownBytes(payload) });
+        controller.enqueue({
+          type,
+          first,
+          fin,
+          payload: ownBytes(payload, frame.own),
+        });
       }
     } else {
       this.#buffer ??= new ByteBuffer();
@@ -177,7 +182,11 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
  * may keep or transfer them: the payload as it is where it makes up most of its
  * buffer, to the end, and otherwise a copy.
  */
-function ownBytes(payload: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+function ownBytes(
+  payload: Uint8Array<ArrayBuffer>,
+  known: boolean | undefined,
+): Uint8Array<ArrayBuffer> {
+  if (known) return payload;
   const { buffer, byteOffset, length } = payload;
   const own = byteOffset + length === buffer.byteLength &&
     length * 2 > buffer.byteLength;

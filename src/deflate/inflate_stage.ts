@@ -86,7 +86,7 @@ export class InflateStage implements Stage<Frame, Frame> {
         wholeUpTo: 16 * 1024,
         // More of what came in one chunk of bytes must not be held at once.
         wholeLimit: 256 * 1024,
-        part: (opcode, payload, first, fin) => ({
+        part: (opcode, payload, first, fin): Frame => ({
           opcode: first ? opcode : Opcode.Continuation,
           fin,
           rsv1: false,
