@@ -15,6 +15,7 @@
  * @module
  */
 export { accept, type AcceptOptions } from "./src/accept.ts";
+export { WebSocketStream, type WebSocketStreamOptions } from "./src/client.ts";
 export { type CloseBody, CloseCode } from "./src/close.ts";
 export {
   FrameDecoder,

@@ -70,7 +70,8 @@ export class WebSocketConnection<Data = unknown> {
   data: Data;
 
   /**
-   * Made by `serve()`, `createUpgradeHandler()` and `accept()`.
+   * Made by `serve()`, `createUpgradeHandler()`, `accept()` and
+   * `WebSocketStream`.
    *
    * @param session The protocol of the connection.
    * @param details What the handshake settled.
@@ -228,12 +229,7 @@ export class WebSocketConnection<Data = unknown> {
    * than 123 bytes.
    */
   close(options: CloseOptions = {}): void {
-    const closeCode = options.closeCode ?? CloseCode.NormalClosure;
-    const reason = options.reason ?? "";
-    if (closeCode === CloseCode.NoStatusReceived) {
-      throw new RangeError("close code 1005 must not be sent: leave it out");
-    }
-    encodeCloseBody(closeCode, reason);
+    const { closeCode, reason } = checkCloseOptions(options);
     this.#session.close(closeCode, reason);
   }
 
@@ -251,6 +247,24 @@ export class WebSocketConnection<Data = unknown> {
     this.close();
     await this.closed.catch(() => {});
   }
+}
+
+/**
+ * Fills in the defaults of {@linkcode CloseOptions}.
+ *
+ * @throws {RangeError} If the code must not be sent or the reason has more than
+ * 123 bytes.
+ */
+export function checkCloseOptions(
+  options: CloseOptions,
+): Required<CloseOptions> {
+  const closeCode = options.closeCode ?? CloseCode.NormalClosure;
+  const reason = options.reason ?? "";
+  if (closeCode === CloseCode.NoStatusReceived) {
+    throw new RangeError("close code 1005 must not be sent: leave it out");
+  }
+  encodeCloseBody(closeCode, reason);
+  return { closeCode, reason };
 }
 
 function closedError(): WebSocketError {

@@ -16,10 +16,15 @@ import { Inflater } from "./inflater.ts";
 import {
   type AcceptedOffer,
   acceptOffer,
+  checkResponse,
+  createOffers,
   type DeflateAgreement,
   readAgreement,
 } from "./negotiation.ts";
-import type { ResolvedDeflateOptions } from "./options.ts";
+import {
+  type ResolvedDeflateOptions,
+  resolveDeflateOptions,
+} from "./options.ts";
 import {
   findCompressionKind,
   FinishingDeflater,
@@ -52,6 +57,32 @@ export function answerOffers(
   options: ResolvedDeflateOptions,
 ): AcceptedOffer | null {
   return acceptOffer(offers, options, standardCapabilities(), zlibCapabilities);
+}
+
+/** What a client offers; nothing if the options are `null`. */
+export function offersFor(
+  options: ResolvedDeflateOptions | null,
+): ExtensionOffer[] {
+  return options === null ? [] : createOffers(options);
+}
+
+/**
+ * Checks as the client what a server answered to {@linkcode offersFor}; see
+ * {@linkcode checkResponse}.
+ *
+ * @throws {WebSocketError} If the connection must be failed.
+ */
+export function checkAnswer(
+  answer: readonly ExtensionOffer[],
+  options: ResolvedDeflateOptions | null,
+): DeflateAgreement | null {
+  return checkResponse(
+    answer,
+    offersFor(options),
+    options ?? resolveDeflateOptions()!,
+    standardCapabilities(),
+    zlibCapabilities,
+  );
 }
 
 /**

@@ -134,22 +134,20 @@ export function isHost(text: string): boolean {
   return text !== "" && URL.canParse(`http://${text}/`);
 }
 
-/** How many characters of an offending text an error's message shows. */
-const quotedLength = 100;
-
 /**
  * Quotes a text that a peer sent, for an error's message: printable ASCII with
  * everything else escaped, on one line, cut when it is long.
  *
  * @param text The text, of any length and with any characters.
+ * @param length How many characters of it are shown. Default 100.
  */
-export function quote(text: string): string {
-  const shown = JSON.stringify(text.slice(0, quotedLength)).replace(
+export function quote(text: string, length = 100): string {
+  const shown = JSON.stringify(text.slice(0, length)).replace(
     /[^\x20-\x7e]/g,
     (character) =>
       "\\u" + character.charCodeAt(0).toString(16).padStart(4, "0"),
   );
-  return text.length > quotedLength
+  return text.length > length
     ? `${shown}... (${text.length} characters)`
     : shown;
 }

@@ -3,10 +3,16 @@
  * response, and refusals (RFC 6455, section 4.2.2; RFC 7230, section 3).
  */
 
-import { isToken, quote } from "./header_syntax.ts";
+import {
+  checkAddedHeaders,
+  checkHeader,
+  type HeaderEntry,
+  isFieldContent,
+  leaveOut,
+} from "./header.ts";
+import { quote } from "./header_syntax.ts";
 
-/** A header's name and its value. */
-export type HeaderEntry = readonly [name: string, value: string];
+export type { HeaderEntry } from "./header.ts";
 
 /**
  * An opening handshake that is refused with an HTTP response. The message says
@@ -184,21 +190,9 @@ export function formatRefusal(
  * ```
  */
 export function checkResponseHeaders(headers: Iterable<HeaderEntry>): void {
-  for (const [name, value] of headers) {
-    checkHeader(name, value);
-    const lowerCased = name.toLowerCase();
-    const advice = reservedHeaders.get(lowerCased) ??
-      (lowerCased.startsWith("sec-websocket-") ? leaveOut : undefined);
-    if (advice !== undefined) {
-      throw new TypeError(
-        `The response header ${quote(name)} belongs to the handshake and ` +
-          `cannot be set: ${advice}`,
-      );
-    }
-  }
+  checkAddedHeaders(headers, "response", reservedHeaders);
 }
 
-const leaveOut = "leave it out";
 const noBody =
   "leave it out, a response that accepts a WebSocket has no body (to refuse, " +
   "return a Response)";
@@ -211,33 +205,6 @@ const reservedHeaders: ReadonlyMap<string, string> = new Map([
   ["sec-websocket-protocol", "choose a subprotocol with protocol"],
   ["sec-websocket-extensions", "set up compression with the option deflate"],
 ]);
-
-function checkHeader(name: string, value: string): void {
-  if (!isToken(name)) {
-    throw new TypeError(
-      `${quote(String(name))} is not a header's name: use letters, digits ` +
-        "and !#$%&'*+-.^_`|~ only",
-    );
-  }
-  if (typeof value !== "string" || !isFieldContent(value)) {
-    throw new TypeError(
-      `The header ${name} has the value ${quote(String(value))}: it must be ` +
-        "a string without line breaks and control characters, and with none " +
-        "above U+00FF",
-    );
-  }
-}
-
-/** Tab, visible characters, space and `obs-text` (RFC 7230, section 3.2.6). */
-function isFieldContent(text: string): boolean {
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if ((code < 0x20 && code !== 0x09) || code === 0x7f || code > 0xff) {
-      return false;
-    }
-  }
-  return true;
-}
 
 function isASCII(text: string): boolean {
   for (let index = 0; index < text.length; index++) {

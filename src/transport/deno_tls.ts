@@ -1,5 +1,6 @@
 /**
- * TLS on Deno, through its native listener.
+ * TLS on Deno, through its native listener. The client's side is in
+ * `deno_tls_client.ts`.
  *
  * Deno's `node:tls` sockets ignore `pause()`, so that a peer could fill the
  * server's memory. Connections of `Deno.listenTls` are read only when asked:
@@ -10,12 +11,18 @@
 import { Duplex } from "node:stream";
 
 /** The parts of `Deno.TlsConn` that are used here. */
-interface DenoConnection {
+export interface DenoConnection {
+  /** The peer's address. */
   readonly remoteAddr: { hostname: string; port: number };
+  /** Resolves when the TLS handshake is done. */
   handshake(): Promise<unknown>;
+  /** Reads some bytes, or `null` at the end. */
   read(bytes: Uint8Array): Promise<number | null>;
+  /** Writes some bytes. */
   write(bytes: Uint8Array): Promise<number>;
+  /** Ends the outgoing direction. */
   closeWrite(): Promise<void>;
+  /** Drops the connection. */
   close(): void;
 }
 
@@ -142,7 +149,7 @@ export class DenoTlsSocket extends Duplex {
   readonly #connection: DenoConnection;
   #timeout: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param connection An accepted connection; it belongs to the socket. */
+  /** @param connection A connection, accepted or made; it belongs to the socket. */
   constructor(connection: DenoConnection) {
     super({
       allowHalfOpen: true,
@@ -169,7 +176,10 @@ export class DenoTlsSocket extends Duplex {
     return this;
   }
 
-  /** As `net.Socket.setNoDelay()`; TLS records go out at once. */
+  /**
+   * As `net.Socket.setNoDelay()`. Deno has no way to set it on a connection that
+   * its TLS listener accepted; on a client's it is set already.
+   */
   setNoDelay(): this {
     return this;
   }

@@ -24,6 +24,7 @@ interface SocketMembers {
 export class NodeSocketTransport implements Transport {
   readonly #socket: Duplex & SocketMembers;
   #error: Error | null = null;
+  #paused = false;
   /** See {@linkcode Transport}: any other duplex may keep what it was given. */
   readonly copies: boolean;
   /** The peer's address, where the socket knows it. */
@@ -56,16 +57,22 @@ export class NodeSocketTransport implements Transport {
       queueMicrotask(() => receiver.transportClosed(this.#error));
       return;
     }
+    // A paused socket tells of its end all the same.
+    if (socket.readableEnded) queueMicrotask(() => receiver.receiveEnd());
     socket.on("data", (chunk) => receiver.receive(chunk));
+    // The handshake may have left it paused.
+    if (!this.#paused) socket.resume();
   }
 
   /** See {@linkcode Transport}. */
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   /** See {@linkcode Transport}. */
   resume(): void {
+    this.#paused = false;
     this.#socket.resume();
   }
 

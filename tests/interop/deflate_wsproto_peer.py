@@ -77,19 +77,22 @@ class StrictDeflate(PerMessageDeflate):
         return data
 
     def inflate(self, data):
-        """zlib sees a distance beyond the window only between two calls."""
-        step = 1 if self.server_max_window_bits < 15 else 0
-        if step == 0:
-            return self.inflater.decompress(data)
-        parts = []
-        for start in range(0, len(data), 256):
-            data_left = data[start : start + 256]
-            part = None
-            while data_left or part != b"":
-                part = self.inflater.decompress(data_left, step)
-                data_left = self.inflater.unconsumed_tail
-                parts.append(part)
-        return b"".join(parts)
+        return inflate_strictly(self.inflater, self.server_max_window_bits, data)
+
+
+def inflate_strictly(inflater, window_bits, data):
+    """zlib sees a distance beyond the window only between two calls."""
+    if window_bits == 15:
+        return inflater.decompress(data)
+    parts = []
+    for start in range(0, len(data), 256):
+        data_left = data[start : start + 256]
+        part = None
+        while data_left or part != b"":
+            part = inflater.decompress(data_left, 1)
+            data_left = inflater.unconsumed_tail
+            parts.append(part)
+    return b"".join(parts)
 
 
 class DeflateClient(Client):
@@ -401,6 +404,7 @@ SCENARIOS = {
     "unfinished-bomb": unfinished_bomb,
 }
 
-answer_requests(
-    lambda scenario, url, **options: SCENARIOS[scenario](url, **options)
-)
+if __name__ == "__main__":
+    answer_requests(
+        lambda scenario, url, **options: SCENARIOS[scenario](url, **options)
+    )

@@ -1,6 +1,6 @@
 /**
- * Runs an independent client as a child process: one that does not share code,
- * an event loop or, mostly, a language with the server under test.
+ * Runs an independent client or server as a child process: one that does not
+ * share code, an event loop or, mostly, a language with what is under test.
  */
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { certificate } from "../support/certificate.ts";
+import { certificate, privateKey } from "../support/certificate.ts";
 import type { Command } from "../support/runtime.ts";
 
 /** What a peer is asked on its standard input: one JSON object a line. */
@@ -30,12 +30,20 @@ export interface PeerAnswer {
   error?: string;
   /** The extensions that were agreed, if the scenario tells. */
   extensions?: string;
+  /** Of a server, once, when it listens: where. */
+  urls?: ServerUrls;
+}
+
+/** Where a peer that is a server listens. */
+export interface ServerUrls {
+  readonly ws: string;
+  readonly wss: string;
 }
 
 const answerTimeout = 60_000;
 const exitTimeout = 10_000;
 
-/** A client in a child process. */
+/** A client or a server in a child process. */
 export class Peer {
   #child: ChildProcessWithoutNullStreams;
   #folder: string;
@@ -69,6 +77,8 @@ export class Peer {
     const folder = await mkdtemp(join(tmpdir(), "weir-interop-"));
     const file = join(folder, "certificate.pem");
     await writeFile(file, certificate);
+    const keyFile = join(folder, "key.pem");
+    await writeFile(keyFile, privateKey);
     const child = spawn(command.program, [...command.arguments], {
       stdio: "pipe",
       env: {
@@ -76,6 +86,7 @@ export class Peer {
         NODE_EXTRA_CA_CERTS: file, // Node and Bun
         DENO_CERT: file,
         WEIR_TEST_CERTIFICATE: file, // the peers in Python
+        WEIR_TEST_KEY: keyFile,
       },
     });
     return new Peer(child, folder);
@@ -87,6 +98,18 @@ export class Peer {
    * @returns The extensions that were agreed, if the scenario tells.
    */
   async run(request: PeerRequest): Promise<string | undefined> {
+    const { extensions } = await this.#answer(request);
+    return extensions;
+  }
+
+  /** Where the peer listens, which is a server. To be called once, at first. */
+  async listen(): Promise<ServerUrls> {
+    const { urls } = await this.#answer(null);
+    if (urls === undefined) throw this.#failure("no URLs");
+    return urls;
+  }
+
+  async #answer(request: PeerRequest | null): Promise<PeerAnswer> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const line = await new Promise<string>((resolve, reject) => {
       this.#settle = resolve;
@@ -94,11 +117,12 @@ export class Peer {
         reject(this.#failure(`no answer within ${answerTimeout} ms`));
       }, answerTimeout);
       this.#exited.then((how) => reject(this.#failure(how)));
+      if (request === null) return;
       this.#child.stdin.write(`${JSON.stringify(request)}\n`);
     }).finally(() => clearTimeout(timer));
-    const { error, extensions }: PeerAnswer = JSON.parse(line);
-    if (error !== undefined) throw this.#failure(error);
-    return extensions;
+    const answer: PeerAnswer = JSON.parse(line);
+    if (answer.error !== undefined) throw this.#failure(answer.error);
+    return answer;
   }
 
   /** Ends the child's input, upon which it exits. */

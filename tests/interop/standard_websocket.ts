@@ -167,7 +167,7 @@ function bytes(length: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Makes random choices that `seed` determines. */
-function randomIntegers(seed: number): (limit: number) => number {
+export function randomIntegers(seed: number): (limit: number) => number {
   let state = seed >>> 0;
   return (limit) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -188,7 +188,7 @@ function randomBytes(
  * are made of, how much it repeats itself and the messages before, and whether
  * they are shorter or longer than the usual threshold of 1,024 bytes.
  */
-function variedMessages(
+export function variedMessages(
   integer: (limit: number) => number,
 ): () => string | Uint8Array<ArrayBuffer> {
   const words = Array.from(
