@@ -74,7 +74,10 @@ export {
   type DeflateStreamOptions,
   InflateStream,
 } from "./src/deflate/deflate_streams.ts";
-export type { DeflateOptions } from "./src/deflate/options.ts";
+export type {
+  DeflateBackendOption,
+  DeflateOptions,
+} from "./src/deflate/options.ts";
 export {
   ProtocolError,
   type WebSocketCloseInfo,

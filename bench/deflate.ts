@@ -45,7 +45,7 @@ console.log(
 );
 console.log("| --deflate | after one message of 2 KiB | after 64 KiB |");
 console.log("| --- | --- | --- |");
-for (const deflate of ["off", "auto", "zlib"]) {
+for (const deflate of ["off", "standard", "auto", "zlib"]) {
   const small = await memoryOf(deflate, 2 * 1024);
   const large = await memoryOf(deflate, 64 * 1024);
   console.log(`| ${deflate} | ${small.toFixed(0)} | ${large.toFixed(0)} |`);
@@ -69,7 +69,7 @@ async function timesOf(
       },
     },
     "server",
-    resolveDeflateOptions({ threshold: 0 })!,
+    resolveDeflateOptions({ threshold: 0, backend })!,
   );
   let frames: OutgoingFrame[] = [];
   let inflated = 0;

@@ -258,7 +258,8 @@ export class WebSocketStream {
   }
 
   async #connect(signal: AbortSignal): Promise<void> {
-    if (this.#deflate?.backend === "auto") await prepareDeflate();
+    const backend = this.#deflate?.backend ?? "zlib";
+    if (backend !== "zlib") await prepareDeflate();
     const { hostname, port, secure } = this.#target;
     const { caCerts = [] } = this.#options;
     const socket = await connectSocket({

@@ -150,8 +150,8 @@ export class Upgrader {
 
   /** Gets ready what handshakes need; they are answered with less before. */
   async prepare(): Promise<void> {
-    const { upgrade } = this.#options;
-    if (this.#deflate?.backend === "auto" || upgrade) await prepareDeflate();
+    const backend = this.#deflate?.backend ?? "zlib";
+    if (backend !== "zlib" || this.#options.upgrade) await prepareDeflate();
   }
 
   /** Answers an upgrade request. Never throws. */

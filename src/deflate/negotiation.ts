@@ -62,7 +62,10 @@ export interface DeflateCapabilities {
   readonly minOutboundWindowBits: number;
 }
 
-/** The backend that a connection uses; `"standard"` is `CompressionStream`. */
+/**
+ * The backend whose abilities a connection keeps to; `"standard"` is
+ * `CompressionStream`.
+ */
 export type DeflateBackend = "standard" | "zlib";
 
 /** What was agreed, and what carries it out. */

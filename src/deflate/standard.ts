@@ -46,23 +46,46 @@ export function findCompressionKind(): Promise<CompressionKind> {
 }
 
 /**
+ * Whether this runtime's `CompressionStream` flushes. Until
+ * {@linkcode findCompressionKind} has resolved, it is taken not to.
+ */
+export function compressionFlushes(): boolean {
+  return kind === "flushing";
+}
+
+/**
  * What the standard streams can do here. Until {@linkcode findCompressionKind} has
  * resolved, it is the less of the two.
  */
 export function standardCapabilities(): DeflateCapabilities {
   return {
-    outboundContextTakeover: kind === "flushing",
+    outboundContextTakeover: compressionFlushes(),
     inboundContextTakeover: true,
     minOutboundWindowBits: 15,
   };
 }
 
-/** Inflates with a `DecompressionStream`. */
+/** No deflate stream inflates to more than so many times its length. */
+const mostExpansion = 1032;
+/** Shorter writes cost more than the memory that they save. */
+const leastSlice = 1024;
+
+/**
+ * Inflates with a `DecompressionStream`. Some (Deno's) put out all that one write
+ * inflates to at once: where that may be far beyond the limit, the input is
+ * written in slices, and the next is taken only when the output is read.
+ */
 export const inflateWithStandard: InflateWhole = async (input, limit) => {
   const { readable, writable } = new DecompressionStream("deflate-raw");
   const writer = writable.getWriter();
   const reader = readable.getReader();
-  writer.write(input).catch(ignore);
+  const slice = Math.max(leastSlice, Math.ceil(limit / mostExpansion));
+  for (let offset = 0; offset < input.length; offset += slice) {
+    const part = input.length <= slice
+      ? input
+      : input.subarray(offset, offset + slice);
+    writer.write(part).catch(ignore);
+  }
   writer.close().catch(ignore);
   const chunks: Bytes[] = [];
   let length = 0;

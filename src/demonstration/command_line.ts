@@ -50,7 +50,7 @@ const flags: Record<string, Flag> = {
   },
   deflate: {
     type: "string",
-    value: "off|auto|zlib",
+    value: "off|auto|standard|zlib",
     about: "compression of messages (default auto)",
   },
   help: { type: "boolean", short: "h", about: "print this text" },
@@ -182,11 +182,12 @@ function readDeflate(text: string): ServeOptions["deflate"] {
     case "off":
       return false;
     case "auto":
+    case "standard":
     case "zlib":
       return { backend: text };
   }
   throw new CommandLineError(
-    `--deflate must be off, auto or zlib, not ${quote(text)}`,
+    `--deflate must be off, auto, standard or zlib, not ${quote(text)}`,
   );
 }
 

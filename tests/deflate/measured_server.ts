@@ -40,7 +40,7 @@ export class MeasuredServer {
 
   /** Starts one. */
   static async start(
-    backend: "auto" | "zlib",
+    backend: "standard" | "zlib",
     maxMessageSize: number = 16 << 20,
   ): Promise<MeasuredServer> {
     const server = new MeasuredServer(backend, maxMessageSize);

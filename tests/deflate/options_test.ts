@@ -43,7 +43,7 @@ test("an option that is undefined has its default", () => {
 });
 
 const accepted: { [name in keyof Required<DeflateOptions>]: unknown[] } = {
-  backend: ["auto", "zlib"],
+  backend: ["auto", "standard", "zlib"],
   threshold: [0, 1, 1024, 0.5, Infinity],
   serverNoContextTakeover: [true, false],
   clientNoContextTakeover: [true, false],
@@ -73,8 +73,8 @@ const refused: [
   [
     "backend",
     "TypeError",
-    'is "auto" or "zlib" (default "auto")',
-    [["", '""'], ["Zlib", '"Zlib"'], ["standard", '"standard"'], [1, "1"]],
+    'is "auto", "standard" or "zlib" (default "auto")',
+    [["", '""'], ["Zlib", '"Zlib"'], ["Standard", '"Standard"'], [1, "1"]],
   ],
   [
     "threshold",

@@ -16,7 +16,7 @@ import {
 } from "./compressing_client.ts";
 import { MeasuredServer } from "./measured_server.ts";
 
-const backends = ["auto", "zlib"] as const;
+const backends = ["standard", "zlib"] as const;
 const mebibyte = 1 << 20;
 const withContext = "permessage-deflate";
 
@@ -27,7 +27,7 @@ const zeros = concatBytes([
 ]);
 
 async function withServer(
-  backend: "auto" | "zlib",
+  backend: "standard" | "zlib",
   maxMessageSize: number,
   use: (server: MeasuredServer) => Promise<void>,
 ): Promise<void> {

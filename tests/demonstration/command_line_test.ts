@@ -40,6 +40,7 @@ test("command line: --deflate turns compression off, or chooses its backend", ()
     const [text, deflate] of [
       ["off", false],
       ["auto", { backend: "auto" }],
+      ["standard", { backend: "standard" }],
       ["zlib", { backend: "zlib" }],
     ] as const
   ) {

@@ -49,7 +49,7 @@ export interface DeflateVisit {
 export type RunVisit = (visit: DeflateVisit) => Promise<void>;
 
 /** The backends of the server. */
-export const backends = ["auto", "zlib"] as const;
+export const backends = ["standard", "zlib"] as const;
 
 const closeTimeout = 30_000;
 

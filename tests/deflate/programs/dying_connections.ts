@@ -40,7 +40,7 @@ const endings: ((socket: WebSocketConnection, peer: RawPeer) => unknown)[] = [
   (_, peer) => peer.send(opcodes.text, "\xff\xff", { reserved: 0x40 }),
 ];
 
-for (const backend of ["auto", "zlib"] as const) {
+for (const backend of ["standard", "zlib"] as const) {
   for (
     const offer of [
       "permessage-deflate",

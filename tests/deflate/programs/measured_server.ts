@@ -67,7 +67,7 @@ const server = serve({
   keepAlive: false,
   closeTimeout: 1000,
   maxMessageSize: Number(maxMessageSize),
-  deflate: { backend: backend as "auto" | "zlib" },
+  deflate: { backend: backend as "standard" | "zlib" },
   // As "/length", with a hook.
   upgrade: (request) =>
     new URL(request.url).pathname !== "/hook" ? undefined : {
