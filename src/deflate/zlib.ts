@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
+import {
+  constants,
+  deflateRawSync,
+  inflateRawSync,
+  type ZlibOptions,
+} from "node:zlib";
 import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
 import type { InflateWhole } from "./inflater.ts";
 import type { DeflateCapabilities } from "./negotiation.ts";
@@ -31,6 +36,7 @@ export const inflateWithZlib: InflateWhole = (input, limit) => {
   try {
     const { buffer, engine } = inflateRawSync(input, {
       maxOutputLength: limit,
+      chunkSize: Math.min(16 * 1024, Math.max(1024, input.length * 8)),
       info: true,
     }) as unknown as {
       buffer: Uint8Array<ArrayBuffer>;
@@ -43,6 +49,23 @@ export const inflateWithZlib: InflateWhole = (input, limit) => {
     return code === "ERR_BUFFER_TOO_LARGE" ? "too long" : "not plain";
   }
 };
+
+/**
+ * Settings for one message alone. zlib gets the memory that so many bytes can
+ * make use of: setting up and freeing what it asks for by default, 256 KiB, takes
+ * longer than compressing a short message. What comes out is as short.
+ */
+function settingsFor(length: number, settings: ZlibSettings): ZlibOptions {
+  const bits = 32 - Math.clz32(length);
+  return {
+    level: settings.level,
+    windowBits: Math.min(settings.windowBits, Math.max(9, bits)),
+    memLevel: Math.min(settings.memLevel, Math.max(1, bits - 5)),
+    // What cannot be compressed grows by a few bytes.
+    chunkSize: length + (length >> 8) + 64,
+    finishFlush: constants.Z_SYNC_FLUSH,
+  };
+}
 
 /** Compresses with `node:zlib`. */
 export class ZlibDeflater implements Backend {
@@ -62,10 +85,10 @@ export class ZlibDeflater implements Backend {
   whole(payload: Uint8Array): Bytes | null {
     if (this.sequential || payload.length > atOnceLength) return null;
     if (payload.length === 0) return emptyMessage;
-    const { buffer, byteOffset, length } = deflateRawSync(payload, {
-      ...this.#settings,
-      finishFlush: constants.Z_SYNC_FLUSH,
-    });
+    const { buffer, byteOffset, length } = deflateRawSync(
+      payload,
+      settingsFor(payload.length, this.#settings),
+    );
     const end = length - flushTrailer.length;
     return new Uint8Array(buffer as ArrayBuffer, byteOffset, end);
   }
