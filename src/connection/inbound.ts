@@ -83,6 +83,11 @@ export class Inbound implements BodyOwner {
     return this.#size >= this.#options.readableHighWaterMark;
   }
 
+  /** Whether the messages go to a stream's reader. */
+  get isStream(): boolean {
+    return this.#consumer === "readable" || this.#consumer === "incoming";
+  }
+
   /** Has messages delivered to a function; the next waits for what it returns. */
   deliverTo(hook: (message: Message) => unknown): void {
     this.#hook = hook;

@@ -17,6 +17,7 @@ import type { InflateStage } from "../deflate/inflate_stage.ts";
 import type { DeflateStages } from "../deflate/permessage_deflate.ts";
 import { ProtocolError, WebSocketError } from "../error.ts";
 import type { Frame, Role } from "../frame.ts";
+import { afterThisTurn } from "../turn.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
 import { Inbound, type InboundOwner } from "./inbound.ts";
 import {
@@ -96,6 +97,8 @@ export class Session
   #received: CloseMessage | null = null;
   #closeSent = false;
   #failure: WebSocketError | null = null;
+  /** What the connection is about to be failed with, after this turn. */
+  #failingWith: WebSocketError | null = null;
   /** What is told to those who send when the connection closes. */
   #closedError: WebSocketError | null = null;
   #peerEnded = false;
@@ -266,6 +269,7 @@ export class Session
       return;
     }
     this.#peerEnded = true;
+    if (this.#failingWith !== null) return;
     if (this.#received !== null) {
       // The server ends TCP first; a client that did so before the server has
       // answered its Close can still read the answer.
@@ -282,6 +286,7 @@ export class Session
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#deaf = true;
+    this.#failure ??= this.#failingWith;
     clearTimeout(this.#closeTimer);
     this.#keepAlive?.delete(this);
     this.#inflate?.close();
@@ -330,14 +335,21 @@ export class Session
     return this.#ready.promise;
   }
 
-  /** The fused stages failed. */
+  /** The fused stages failed: what came from there on is not looked at. */
   error(reason: unknown): void {
-    this.fail(
-      reason instanceof WebSocketError ? reason : new ProtocolError(
-        CloseCode.InternalError,
-        reason instanceof Error ? reason.message : String(reason),
-      ),
+    const error = reason instanceof WebSocketError ? reason : new ProtocolError(
+      CloseCode.InternalError,
+      reason instanceof Error ? reason.message : String(reason),
     );
+    this.#deaf = true;
+    // A hook has answered the messages that came before, in the same chunk of
+    // bytes; who reads a stream gets them, and can, only after this turn.
+    if (this.inbound.isStream) {
+      this.#failingWith ??= error;
+      afterThisTurn(() => this.fail(error));
+    } else {
+      this.fail(error);
+    }
   }
 
   /** See {@linkcode InboundOwner}. */

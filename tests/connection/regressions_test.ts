@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { opcodes } from "../support/raw_peer.ts";
+import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import type { WebSocketError } from "../../src/error.ts";
+import { opcodes, textOf } from "../support/raw_peer.ts";
 import {
   connect,
   disconnectAll,
@@ -285,3 +287,35 @@ test("empty messages for incoming that nobody asked for cost little memory", asy
   }
 });
 void until;
+
+const readers: Record<string, (socket: WebSocketConnection) => Promise<void>> =
+  {
+    "for await over readable": async (socket) => {
+      for await (const message of socket.readable) await socket.send(message);
+    },
+    "readable.pipeTo(writable)": ({ readable, writable }) =>
+      readable.pipeTo(writable),
+    "for await over incoming": async (socket) => {
+      for await (const message of socket.incoming) {
+        await socket.send(await message.text());
+      }
+    },
+  };
+for (const [name, reader] of Object.entries(readers)) {
+  test(`what came before a violation in the same chunk is still answered, and nothing after it: ${name}`, async () => {
+    const { socket, peer } = connect(reader);
+    await settled();
+    peer.sendBytes(
+      peer.frame(opcodes.text, "before"),
+      peer.frame(0x3, "reserved"),
+      peer.frame(opcodes.text, "after"),
+      peer.frame(opcodes.ping, "after"),
+    );
+    await peer.end();
+    assert.equal(textOf(await peer.readMessage()), "before");
+    assert.equal((await peer.readClose()).closeCode, 1002);
+    assert.equal(await peer.readFrame(), null);
+    const error = await rejectionOf(socket.closed);
+    assert.equal((error as WebSocketError).closeCode, 1002);
+  });
+}
