@@ -26,11 +26,55 @@ export async function testClient(
   agent: string,
   runtime: Runtime,
   scheme: Scheme,
-  { cases, parallel, progress, signal }: RunContext,
+  context: RunContext,
 ): Promise<{ outcome: AgentOutcome; results: CaseResult[] }> {
+  const { cases, parallel, progress } = context;
   const started = performance.now();
-  const isSecure = scheme === "wss";
   progress.begin(agent, cases.length);
+  const results: CaseResult[] = [];
+  let problem: string | undefined;
+  // Side by side, measured cases would be slower, and some have little time.
+  const rounds = [
+    { cases: cases.filter(({ isMeasured }) => !isMeasured), parallel },
+    {
+      cases: cases.filter(({ isMeasured }) => isMeasured),
+      parallel: Math.min(parallel, 2),
+    },
+  ];
+  for (const round of rounds) {
+    if (round.cases.length === 0 || problem !== undefined) continue;
+    const ran = await runRound(agent, runtime, scheme, {
+      ...context,
+      ...round,
+    });
+    results.push(...ran.results);
+    problem = ran.problem;
+  }
+  if (results.length < cases.length) {
+    problem ??= `${cases.length - results.length} cases have no result`;
+  }
+  if (problem !== undefined) progress.note(`${agent}: ${problem}`);
+  progress.end();
+  return {
+    outcome: {
+      agent,
+      expected: cases.length,
+      verdicts: results,
+      seconds: (performance.now() - started) / 1000,
+      ...problem === undefined ? {} : { problem },
+    },
+    results,
+  };
+}
+
+/** Has the testee go through some of the cases, `parallel` at a time. */
+async function runRound(
+  agent: string,
+  runtime: Runtime,
+  scheme: Scheme,
+  { cases, parallel, progress, signal }: RunContext,
+): Promise<{ results: CaseResult[]; problem?: string }> {
+  const isSecure = scheme === "wss";
   let problem: string | undefined;
   let watchdog: ReturnType<typeof setTimeout> | undefined;
   let end = (): void => {};
@@ -68,19 +112,5 @@ export async function testClient(
   await server.stop();
   signal.throwIfAborted();
   if (code !== 0) problem ??= `ended with ${code}: ${testee.output.trim()}`;
-  if (results.length < cases.length) {
-    problem ??= `${cases.length - results.length} cases have no result`;
-  }
-  if (problem !== undefined) progress.note(`${agent}: ${problem}`);
-  progress.end();
-  return {
-    outcome: {
-      agent,
-      expected: cases.length,
-      verdicts: results,
-      seconds: (performance.now() - started) / 1000,
-      ...problem === undefined ? {} : { problem },
-    },
-    results,
-  };
+  return { results, ...problem === undefined ? {} : { problem } };
 }
