@@ -27,7 +27,7 @@ import {
 /** How long one test may take, in milliseconds. */
 const testTimeout = 120_000;
 /** How long one runtime may take for the whole suite, in milliseconds. */
-const runtimeTimeout = 600_000;
+const runtimeTimeout = 800_000;
 
 /** What a runtime prints: kept until it is to be shown, and then shown as it comes. */
 class Output {
