@@ -38,6 +38,8 @@ await answerRequests(async ({ scenario, url, page: pageUrl, options }) => {
       content: `${source}
 globalThis.scenarios = standardScenarios(WebSocket);`,
     });
+    // A module in the page runs in its own time.
+    await page.waitForFunction(() => "scenarios" in globalThis);
   }
   return await page.evaluate(
     async ([scenario, url, options]) => {
