@@ -49,6 +49,8 @@ export {
 export { fuse, type Stage, type StageController } from "./src/codec/stage.ts";
 export {
   type CloseOptions,
+  type Publishable,
+  type PublishOptions,
   WebSocketConnection,
 } from "./src/connection/connection.ts";
 export type {
@@ -98,6 +100,7 @@ export {
   type Server,
   type ShutdownOptions,
 } from "./src/serve.ts";
+export { Topics, type TopicsPublishOptions } from "./src/topics/topics.ts";
 export type { ByteDuplex } from "./src/transport/duplex.ts";
 export {
   createUpgradeHandler,

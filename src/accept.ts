@@ -21,6 +21,7 @@ import {
 } from "./deflate/options.ts";
 import { stagesForAgreed } from "./deflate/permessage_deflate.ts";
 import type { Role } from "./frame.ts";
+import { checkTopics, joinTopics, type Topics } from "./topics/topics.ts";
 import { type ByteDuplex, DuplexTransport } from "./transport/duplex.ts";
 
 /** What {@linkcode accept} has to be told, as it saw no handshake. */
@@ -44,6 +45,8 @@ export interface AcceptOptions<Data = unknown> extends ConnectionOptions {
   remoteAddress?: NetworkAddress;
   /** Bytes that were read from the duplex already, behind the handshake. Default none. */
   head?: Uint8Array<ArrayBuffer>;
+  /** The topics that the connection can subscribe to. Default none. */
+  topics?: Topics;
   /** Is told what the handler failed with. By default it is written to the console. */
   onError?: (error: unknown, socket: WebSocketConnection) => void;
 }
@@ -98,12 +101,16 @@ export function accept<Data = unknown>(
     resolveConnectionOptions(options),
     stagesForAgreed(extensions, role, deflate),
   );
+  const member = options.topics === undefined
+    ? null
+    : joinTopics(checkTopics(options.topics), session.outbound);
   const connection = new WebSocketConnection<Data>(session, {
     protocol: options.protocol ?? "",
     extensions,
     url: request.url.replace(/^http/, "ws"),
     remoteAddress,
     data: options.data as Data,
+    membership: member,
     request: () => request,
   });
   const runner = new HandlerRunner(
@@ -111,7 +118,7 @@ export function accept<Data = unknown>(
     session,
     handler as Handler,
     options.onError ?? ((error) => console.error(error)),
-    () => {},
+    () => member?.leave(),
   );
   runner.start(options.head ?? new Uint8Array(0));
   return connection;

@@ -302,6 +302,7 @@ export class WebSocketStream {
       url: this.#target.url,
       remoteAddress: transport.remoteAddress,
       data: undefined,
+      membership: null,
       request: () => requestOf(this.#request),
     });
     this.#connection = connection;

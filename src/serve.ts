@@ -6,7 +6,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { CloseCode, encodeCloseBody } from "./close.ts";
-import type { WebSocketConnection } from "./connection/connection.ts";
+import type {
+  Publishable,
+  WebSocketConnection,
+} from "./connection/connection.ts";
 import { createDeferred, type Deferred } from "./connection/deferred.ts";
 import { checkFunctions, type Handler, report } from "./connection/handler.ts";
 import { positive } from "./connection/options.ts";
@@ -16,6 +19,7 @@ import {
   type ListenOptions,
   type ServerAddress,
 } from "./listener.ts";
+import type { Topics, TopicsPublishOptions } from "./topics/topics.ts";
 import { type UpgradeOptions, Upgrader } from "./upgrade.ts";
 
 /** Options of {@linkcode serve}. */
@@ -113,6 +117,39 @@ export class Server {
   /** The open connections. */
   get sockets(): ReadonlySet<WebSocketConnection> {
     return this.#upgrader.sockets;
+  }
+
+  /** What the connections subscribe and publish to: the option, or the server's own. */
+  get topics(): Topics {
+    return this.#upgrader.topics;
+  }
+
+  /**
+   * Publishes a message to all connections that are subscribed to a topic: the
+   * same as `server.topics.publish()`.
+   *
+   * @param topic The topic.
+   * @param message A string, an `ArrayBuffer` or a view. Its bytes are copied.
+   * @param options Whom to leave out, and whether to compress.
+   * @returns How many connections it is sent to; see {@linkcode Topics.publish}.
+   * @throws {TypeError} For a topic or a message of another type.
+   *
+   * @example
+   * ```ts
+   * import { serve } from "@weir/ws";
+   *
+   * const server = serve({ port: 0 }, {
+   *   open: (socket) => socket.subscribe("time"),
+   * });
+   * setInterval(() => server.publish("time", new Date().toISOString()), 1000);
+   * ```
+   */
+  publish(
+    topic: string,
+    message: Publishable,
+    options?: TopicsPublishOptions,
+  ): number {
+    return this.topics.publish(topic, message, options);
   }
 
   /**

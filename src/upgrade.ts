@@ -54,6 +54,7 @@ import {
   checkSelectedProtocol,
   selectProtocol,
 } from "./handshake/subprotocol.ts";
+import { checkTopics, joinTopics, Topics } from "./topics/topics.ts";
 import {
   headersFrom,
   writeRefusal,
@@ -110,6 +111,11 @@ export interface UpgradeOptions<Data = unknown> extends ConnectionOptions {
   /** Milliseconds that a handshake may take, `upgrade` included. Default 10,000. */
   handshakeTimeout?: number;
   /**
+   * The topics that connections subscribe and publish to. Give several servers
+   * the same, and they share them. By default each has its own.
+   */
+  topics?: Topics;
+  /**
    * Is told what a handler, a hook or `upgrade` failed with. `socket` is missing
    * where there is no connection yet. By default it is written to the console.
    */
@@ -120,6 +126,8 @@ export interface UpgradeOptions<Data = unknown> extends ConnectionOptions {
 export class Upgrader {
   /** The open connections. */
   readonly sockets: Set<WebSocketConnection> = new Set();
+  /** What they subscribe to. */
+  readonly topics: Topics;
   readonly #options: UpgradeOptions;
   readonly #connectionOptions: ResolvedConnectionOptions;
   readonly #handler: Handler;
@@ -140,6 +148,7 @@ export class Upgrader {
     checkFunctions(options, "upgrade", "onError");
     checkProtocols(options.protocols ?? []);
     if (options.origins !== undefined) checkOriginPolicy(options.origins);
+    this.topics = checkTopics(options.topics ?? new Topics());
     this.#options = options;
     this.#connectionOptions = resolveConnectionOptions(options);
     this.#deflate = resolveDeflateOptions(options.deflate);
@@ -298,6 +307,7 @@ export class Upgrader {
       this.#connectionOptions,
       agreement && createDeflateStages(agreement, "server", deflateOptions!),
     );
+    const member = joinTopics(this.topics, session.outbound);
     const secure = isSecure(socket);
     const connection = new WebSocketConnection(session, {
       protocol,
@@ -305,6 +315,7 @@ export class Upgrader {
       url: `${secure ? "wss" : "ws"}://${offer.host}${pathOf(request)}`,
       remoteAddress: transport.remoteAddress,
       data: answer.data,
+      membership: member,
       request: () => requestOf(request, socket, offer),
     });
     this.sockets.add(connection);
@@ -314,6 +325,7 @@ export class Upgrader {
       handler,
       this.#onError,
       () => {
+        member.leave();
         this.sockets.delete(connection);
         this.#settleIdle();
       },

@@ -5,6 +5,8 @@
  */
 import type { OutgoingFrame, Role } from "../frame.ts";
 import { applyMask, randomMaskingKey } from "../mask.ts";
+import { headerLength, maxHeaderLength, writeHeader } from "./frame_header.ts";
+import { type FrameBlock, SharedFrame } from "./frame_log.ts";
 import type { Stage, StageController } from "./stage.ts";
 import { encodeUtf8, writeUtf8 } from "./utf8.ts";
 
@@ -26,9 +28,15 @@ export interface FrameEncoderOptions {
 const slabLength = 64 * 1024;
 /** A string of at most this many UTF-16 units is written straight into a slab. */
 const shortText = 4096;
-const maxHeaderLength = 14;
 /** Below this length a copy costs less than one more chunk to write. */
 const settledCopyBelow = 2048;
+/**
+ * So many chunks wait where the peer is slow and other connections write in
+ * between. Each keeps all of the memory that it is a small part of: what comes
+ * behind them is written into memory of the encoder's own.
+ */
+const manyPieces = 16;
+const ownLength = 16 * 1024;
 
 /**
  * The memory that small frames are written into, shared by all encoders: each
@@ -58,6 +66,16 @@ export class FrameEncoder
   #open = none;
   #openStart = 0;
   #openEnd = 0;
+  /** Whether there are bytes among the pieces that were written into a slab. */
+  #hasCopied = false;
+  #tookCopied = false;
+  /** The memory that is this encoder's alone, while there is some. */
+  #own = none;
+  // Shared frames that stand one behind the other: the last piece, while there
+  // is one.
+  #shared: FrameBlock | null = null;
+  #sharedStart = 0;
+  #sharedEnd = 0;
 
   /**
    * Makes an encoder.
@@ -89,6 +107,10 @@ export class FrameEncoder
 
   /** Encodes a frame behind those that were not taken yet. */
   append(frame: OutgoingFrame): void {
+    if (frame instanceof SharedFrame && !this.#masked) {
+      this.#appendShared(frame);
+      return;
+    }
     const { payload } = frame;
     if (typeof payload !== "string") {
       this.#appendBytes(frame, payload);
@@ -116,8 +138,10 @@ export class FrameEncoder
     const pieces = this.#pieces;
     this.#pieces = [];
     this.#length = 0;
+    this.#tookCopied = this.#hasCopied;
+    this.#hasCopied = false;
     // An idle encoder keeps no slab alive.
-    this.#open = none;
+    this.#open = this.#own = none;
     this.#openStart = this.#openEnd = 0;
     return pieces;
   }
@@ -136,6 +160,7 @@ export class FrameEncoder
    * @param taken What {@linkcode take} returned.
    */
   recycle(taken: readonly Uint8Array[]): void {
+    if (!this.#tookCopied) return;
     for (let index = taken.length - 1; index >= 0; index--) {
       const { buffer, byteOffset, length } = taken[index];
       if (buffer === slab.buffer && byteOffset + length === slabUsed) {
@@ -171,7 +196,7 @@ export class FrameEncoder
     } else {
       writeHeader(this.#open, this.#openEnd, frame, length, 0, false);
       this.#openEnd = body;
-      slabUsed = body;
+      if (this.#open === slab) slabUsed = body;
       this.#length += size;
       if (frame.given) this.#given.push(payload.buffer as ArrayBuffer);
       this.appendEncoded(payload as Uint8Array<ArrayBuffer>);
@@ -189,17 +214,51 @@ export class FrameEncoder
     if (this.#open === slab) slabUsed = end;
   }
 
+  /** Takes a frame that stands in memory that many share, without a copy. */
+  #appendShared({ block, start, end }: SharedFrame): void {
+    const length = end - start;
+    if (this.#shared === block && this.#sharedEnd === start) {
+      this.#sharedEnd = end;
+      this.#length += length;
+      return;
+    }
+    // What begins a block is likely to be followed by the rest of it.
+    const copyBelow = this.#pieces.length < manyPieces
+      ? settledCopyBelow
+      : this.#copyBelow;
+    if (this.#length > 0 && start > 0 && length < copyBelow) {
+      this.#reserve(length);
+      this.#open.set(block.view(start, end), this.#openEnd);
+      this.#openEnd += length;
+      if (this.#open === slab) slabUsed = this.#openEnd;
+    } else {
+      this.#closePiece();
+      this.#shared = block;
+      this.#sharedStart = start;
+      this.#sharedEnd = end;
+    }
+    this.#length += length;
+  }
+
   /** Makes room for so many bytes at `#openEnd`. */
   #reserve(length: number): void {
+    if (this.#shared !== null) this.#closePiece();
     if (
-      this.#open === slab && this.#openEnd === slabUsed &&
-      slabUsed + length <= slab.length
+      this.#open === slab
+        ? this.#openEnd === slabUsed && slabUsed + length <= slab.length
+        : this.#open === this.#own &&
+          this.#openEnd + length <= this.#own.length
     ) {
       return;
     }
     this.#closePiece();
     if (length > slabLength / 2) {
       this.#open = new Uint8Array(length);
+      this.#openStart = this.#openEnd = 0;
+      return;
+    }
+    if (this.#pieces.length >= manyPieces && length <= ownLength) {
+      this.#open = this.#own = new Uint8Array(ownLength);
       this.#openStart = this.#openEnd = 0;
       return;
     }
@@ -212,8 +271,13 @@ export class FrameEncoder
   }
 
   #closePiece(): void {
+    if (this.#shared !== null) {
+      this.#pieces.push(this.#shared.view(this.#sharedStart, this.#sharedEnd));
+      this.#shared = null;
+    }
     if (this.#openEnd > this.#openStart) {
       this.#pieces.push(this.#open.subarray(this.#openStart, this.#openEnd));
+      this.#hasCopied = true;
     }
     this.#openStart = this.#openEnd;
   }
@@ -242,43 +306,5 @@ export class FrameEncoderStream
    */
   constructor(options: FrameEncoderOptions = {}) {
     super(new FrameEncoder(options));
-  }
-}
-
-function headerLength(length: number, masked: boolean): number {
-  return (length <= 125 ? 2 : length <= 0xffff ? 4 : 10) + (masked ? 4 : 0);
-}
-
-function writeHeader(
-  bytes: Uint8Array,
-  offset: number,
-  frame: OutgoingFrame,
-  length: number,
-  key: number,
-  masked: boolean,
-): void {
-  bytes[offset++] = (frame.fin ? 0x80 : 0) | (frame.rsv1 ? 0x40 : 0) |
-    frame.opcode;
-  const mask = masked ? 0x80 : 0;
-  if (length <= 125) {
-    bytes[offset++] = mask | length;
-  } else if (length <= 0xffff) {
-    bytes[offset++] = mask | 126;
-    bytes[offset++] = length >> 8;
-    bytes[offset++] = length & 0xff;
-  } else {
-    bytes[offset++] = mask | 127;
-    let rest = length;
-    for (let index = 7; index >= 0; index--) {
-      bytes[offset + index] = rest % 0x100;
-      rest = Math.floor(rest / 0x100);
-    }
-    offset += 8;
-  }
-  if (masked) {
-    bytes[offset++] = key >>> 24;
-    bytes[offset++] = (key >>> 16) & 0xff;
-    bytes[offset++] = (key >>> 8) & 0xff;
-    bytes[offset] = key & 0xff;
   }
 }

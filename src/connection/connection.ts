@@ -24,9 +24,49 @@ export interface ConnectionDetails<Data> {
   readonly remoteAddress: NetworkAddress | null;
   /** See {@linkcode WebSocketConnection.data}. */
   readonly data: Data;
+  /** What `subscribe()` and the like do; `null` where there are no topics. */
+  readonly membership: Membership | null;
   /** Makes the {@linkcode WebSocketConnection.request}. */
   request(): Request;
 }
+
+/** What can be published: a string as text; an `ArrayBuffer` or any view on one as binary. */
+export type Publishable = string | ArrayBuffer | ArrayBufferView;
+
+/** Options of a message that is published. */
+export interface PublishOptions {
+  /**
+   * Whether to compress the message for those who agreed on permessage-deflate.
+   * By default it is compressed from `deflate.threshold` on.
+   */
+  compress?: boolean;
+  /**
+   * Whether the message is left out for those with more than
+   * `writableHighWaterMark` bytes waiting, which is for live data of which only
+   * the newest counts. Default `false`: it waits for them as well, up to
+   * `maxBufferedBytes`.
+   */
+  lossy?: boolean;
+}
+
+/** A connection's part in topics. */
+export interface Membership {
+  /** See {@linkcode WebSocketConnection.topics}. */
+  readonly topics: ReadonlySet<string>;
+  /** See {@linkcode WebSocketConnection.subscribe}. */
+  subscribe(topic: string): void;
+  /** See {@linkcode WebSocketConnection.unsubscribe}. */
+  unsubscribe(topic: string): void;
+  /** See {@linkcode WebSocketConnection.publish}. */
+  publish(
+    topic: string,
+    message: Publishable,
+    options: PublishOptions | undefined,
+  ): number;
+}
+
+/** The membership of a connection, for those who keep the topics. */
+export let membershipOf: (socket: WebSocketConnection) => Membership | null;
 
 /** What {@linkcode WebSocketConnection.close} tells the peer. */
 export interface CloseOptions {
@@ -58,6 +98,10 @@ export interface CloseOptions {
  * ```
  */
 export class WebSocketConnection<Data = unknown> {
+  static {
+    membershipOf = (socket) => socket.#details.membership;
+  }
+
   readonly #session: Session;
   readonly #details: ConnectionDetails<Data>;
   #request: Request | null = null;
@@ -204,6 +248,72 @@ export class WebSocketConnection<Data = unknown> {
   }
 
   /**
+   * Subscribes to a topic: from now on what is published to it is sent to the
+   * peer, in order with all else that is. Subscriptions end with the connection.
+   * Does nothing if there is that subscription already, or the connection closes.
+   *
+   * @param topic Any string. Topics come and go with their subscribers: check
+   * names that a client chooses, and how many.
+   * @throws {TypeError} If the topic is no string, or this is no connection of a
+   * server's: `accept()` has to be given `topics`, and clients have none.
+   */
+  subscribe(topic: string): void {
+    this.#member().subscribe(topic);
+  }
+
+  /**
+   * Ends the subscription to a topic, if there is one.
+   *
+   * @throws {TypeError} As {@linkcode subscribe} does.
+   */
+  unsubscribe(topic: string): void {
+    this.#member().unsubscribe(topic);
+  }
+
+  /**
+   * The topics that this connection is subscribed to, in the order in which that
+   * was done. It follows every change; in the `close` hook and after it, it has
+   * what there was at the end.
+   */
+  get topics(): ReadonlySet<string> {
+    return this.#details.membership?.topics ?? noTopics;
+  }
+
+  /**
+   * Publishes a message to all others that are subscribed to a topic. Whether
+   * this connection is subscribed does not matter, nor whether it is still open.
+   *
+   * @param topic The topic.
+   * @param message A string, an `ArrayBuffer` or a view. Its bytes are copied.
+   * @param options Compression, and what those do not get who are slow.
+   * @returns How many it is sent to, as with `Topics.publish()`.
+   * @throws {TypeError} For a message of another type, and as
+   * {@linkcode subscribe} does.
+   *
+   * @example
+   * ```ts
+   * import { serve } from "@weir/ws";
+   *
+   * serve({ port: 0 }, {
+   *   open: (socket) => socket.subscribe("chat"),
+   *   message: (socket, message) => {
+   *     socket.publish("chat", message);
+   *   },
+   *   close: (socket) => {
+   *     for (const topic of socket.topics) socket.publish(topic, "somebody left");
+   *   },
+   * });
+   * ```
+   */
+  publish(
+    topic: string,
+    message: Publishable,
+    options?: PublishOptions,
+  ): number {
+    return this.#member().publish(topic, message, options);
+  }
+
+  /**
    * Sends a ping (RFC 6455 section 5.5.2).
    *
    * @param payload A string or bytes of at most 125 bytes. By default a number
@@ -247,7 +357,17 @@ export class WebSocketConnection<Data = unknown> {
     this.close();
     await this.closed.catch(() => {});
   }
+
+  #member(): Membership {
+    const { membership } = this.#details;
+    if (membership !== null) return membership;
+    throw new TypeError(
+      "this connection has no topics: those of serve() and createUpgradeHandler() do, and those of accept() that is given { topics }",
+    );
+  }
 }
+
+const noTopics: ReadonlySet<string> = new Set();
 
 /**
  * Fills in the defaults of {@linkcode CloseOptions}.

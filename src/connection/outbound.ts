@@ -13,6 +13,7 @@ import {
 } from "../codec/message_encoder.ts";
 import type { StageController } from "../codec/stage.ts";
 import type { DeflateStage } from "../deflate/deflate_stage.ts";
+import { SharedMessage } from "../deflate/shared_message.ts";
 import type { OutgoingFrame, Role } from "../frame.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
 import { isIncomingBody } from "./incoming_message.ts";
@@ -51,7 +52,7 @@ export interface OutboundOwner {
 
 /** A message that waits for one before it, or whose bytes are not at hand. */
 interface Task {
-  readonly message: Sendable;
+  readonly message: Sendable | SharedMessage;
   readonly options: SendOptions;
   readonly size: number;
   readonly sent: Deferred<void>;
@@ -61,6 +62,7 @@ interface Task {
 export const alreadySent: Promise<void> = Promise.resolve();
 
 const messageEncoder = new MessageEncoder();
+const noOptions: SendOptions = {};
 
 /** See the module. */
 export class Outbound implements StageController<OutgoingFrame> {
@@ -124,6 +126,11 @@ export class Outbound implements StageController<OutgoingFrame> {
     return this.#buffer.full;
   }
 
+  /** Whether it takes no more messages. */
+  get refusing(): boolean {
+    return this.#refusal !== null;
+  }
+
   /** How many bytes were handed to the system so far. */
   get progress(): number {
     return this.#buffer.progress;
@@ -146,6 +153,31 @@ export class Outbound implements StageController<OutgoingFrame> {
       return this.#sendCompressed(message, this.#deflate);
     }
     return this.#buffer.ready ?? alreadySent;
+  }
+
+  /**
+   * Sends a message that others send as well, behind those before it. Nobody
+   * waits for it: what is too much for `maxBufferedBytes` ends the connection.
+   *
+   * @param lossy Whether to leave it out while more waits than the high-water
+   * mark.
+   * @returns Whether it was taken.
+   */
+  deliver(message: SharedMessage, lossy: boolean): boolean {
+    if (this.#refusal !== null) return false;
+    if (lossy && this.desiredSize <= 0) return false;
+    if (this.#running) {
+      this.#queue(message, noOptions);
+      return !this.#sealed;
+    }
+    const wasFull = this.#isFull();
+    this.#encodeShared(message);
+    if (wasFull) {
+      this.#checkOverflow();
+      return !this.#sealed;
+    }
+    this.#buffer.flushIfMuch();
+    return true;
   }
 
   /** Sends a control frame, ahead of messages that wait. */
@@ -286,7 +318,15 @@ export class Outbound implements StageController<OutgoingFrame> {
     return sent.promise;
   }
 
-  #queue(message: Sendable, options: SendOptions): Promise<void> {
+  #encodeShared(message: SharedMessage): void {
+    if (this.#deflate === null) this.#buffer.enqueue(message);
+    else this.#deflate.transform(message, this.#buffer);
+  }
+
+  #queue(
+    message: Sendable | SharedMessage,
+    options: SendOptions,
+  ): Promise<void> {
     const size = sizeOf(message);
     const task: Task = { message, options, size, sent: createDeferred() };
     this.#tasks.push(task);
@@ -316,10 +356,15 @@ export class Outbound implements StageController<OutgoingFrame> {
       return await this.#performStream(message, options);
     }
     try {
-      const bytes = message instanceof Blob
-        ? await message.arrayBuffer()
-        : message;
-      await this.#encode(bytes, options);
+      if (message instanceof SharedMessage) {
+        if (this.#sealed) throw this.#refusal;
+        this.#encodeShared(message);
+      } else {
+        const bytes = message instanceof Blob
+          ? await message.arrayBuffer()
+          : message;
+        await this.#encode(bytes, options);
+      }
       await this.#deflate?.settled;
       // What did not become shorter goes out as it was, uncopied if it is large.
       await this.#buffer.ready;
@@ -362,7 +407,10 @@ export class Outbound implements StageController<OutgoingFrame> {
 }
 
 /** A stream that will not be sent is not left to wait for its reader. */
-function cancelUnread(message: Sendable, reason: unknown): void {
+function cancelUnread(
+  message: Sendable | SharedMessage,
+  reason: unknown,
+): void {
   if (message instanceof ReadableStream && !message.locked) {
     message.cancel(reason).catch(() => {});
   }
@@ -377,8 +425,9 @@ function assertSendable(message: unknown): void {
   );
 }
 
-function sizeOf(message: Sendable): number {
+function sizeOf(message: Sendable | SharedMessage): number {
   if (typeof message === "string") return message.length;
+  if (message instanceof SharedMessage) return message.payloadLength;
   if (message instanceof Blob) return message.size;
   return message instanceof ReadableStream ? 0 : message.byteLength;
 }

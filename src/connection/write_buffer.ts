@@ -4,6 +4,7 @@
  * @module
  */
 import { FrameEncoder } from "../codec/frame_encoder.ts";
+import { SharedFrame } from "../codec/frame_log.ts";
 import type { StageController } from "../codec/stage.ts";
 import type { OutgoingFrame, Role } from "../frame.ts";
 import { createDeferred, type Deferred } from "./deferred.ts";
@@ -79,7 +80,9 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   /** Takes a frame; it goes out with the others of this turn. */
   enqueue(frame: OutgoingFrame): void {
     if (this.#over) return;
-    this.#encoder.append(frame);
+    // What keeps the very bytes may hand them to one who changes them.
+    const own = frame instanceof SharedFrame && !this.#transport.copies;
+    this.#encoder.append(own ? frame.unshared() : frame);
     if (this.#corked || this.#scheduled) return;
     this.#scheduled = true;
     scheduleFlush(this);
@@ -99,6 +102,13 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   uncork(): void {
     this.#corked = false;
     this.flush();
+  }
+
+  /** Writes what is pending if it is much, for one who does not ask for {@linkcode ready}. */
+  flushIfMuch(): void {
+    if (!this.#full && this.#encoder.length >= this.#highWaterMark) {
+      this.flush();
+    }
   }
 
   /** Writes what is pending, unless the transport is full. */

@@ -8,6 +8,8 @@ import { encodeUtf8 } from "../codec/utf8.ts";
 import { isControl, Opcode, type OutgoingFrame } from "../frame.ts";
 import type { Backend } from "./backend.ts";
 import { MessageQueue } from "./message_queue.ts";
+import type { SharedDeflater } from "./shared_deflater.ts";
+import { SharedMessage } from "./shared_message.ts";
 
 /** A frame on its way to be compressed, or not. */
 export interface CompressibleFrame extends OutgoingFrame {
@@ -31,6 +33,7 @@ export interface CompressibleFrame extends OutgoingFrame {
 export class DeflateStage implements Stage<CompressibleFrame, OutgoingFrame> {
   readonly #backend: Backend;
   readonly #threshold: number;
+  readonly #shared: SharedDeflater | null;
   #queue: MessageQueue<CompressibleFrame, OutgoingFrame> | null = null;
   #failure: { readonly reason: unknown } | null = null;
 
@@ -39,10 +42,18 @@ export class DeflateStage implements Stage<CompressibleFrame, OutgoingFrame> {
    *
    * @param backend Compresses its messages.
    * @param threshold From how many bytes on. Text counts in UTF-16 units.
+   * @param shared Compresses what goes to many connections, once for all that
+   * have the same one; `null` where each message needs the connection's own
+   * context.
    */
-  constructor(backend: Backend, threshold: number) {
+  constructor(
+    backend: Backend,
+    threshold: number,
+    shared: SharedDeflater | null = null,
+  ) {
     this.#backend = backend;
     this.#threshold = threshold;
+    this.#shared = shared;
   }
 
   /** How many bytes wait here. */
@@ -71,6 +82,10 @@ export class DeflateStage implements Stage<CompressibleFrame, OutgoingFrame> {
     if (isControl(frame.opcode) && frame.opcode !== Opcode.Close) {
       controller.enqueue(frame);
       return;
+    }
+    if (frame instanceof SharedMessage) {
+      this.#takeShared(frame, controller);
+      return this.room;
     }
     this.#queue ??= this.#makeQueue(controller);
     const coded = this.#isCoded(frame);
@@ -102,6 +117,28 @@ export class DeflateStage implements Stage<CompressibleFrame, OutgoingFrame> {
   close(): void {
     if (this.#queue === null) this.#backend.close();
     else this.#queue.close();
+  }
+
+  /** Takes a message that other connections take as well. */
+  #takeShared(
+    message: SharedMessage,
+    controller: StageController<OutgoingFrame>,
+  ): void {
+    const coded = message.compress ?? message.payloadLength >= this.#threshold;
+    if (coded && this.#shared === null) {
+      this.#queue ??= this.#makeQueue(controller);
+      this.#queue.push(message, true);
+      return;
+    }
+    const frame = coded ? message.compressedBy(this.#shared!) : message;
+    if (frame instanceof Promise) {
+      this.#queue ??= this.#makeQueue(controller);
+      this.#queue.pushLater(message, frame);
+    } else if (this.#queue === null || this.#queue.empty) {
+      controller.enqueue(frame);
+    } else {
+      this.#queue.push(frame, false);
+    }
   }
 
   #isCoded(frame: CompressibleFrame): boolean {

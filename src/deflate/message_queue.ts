@@ -35,6 +35,8 @@ interface QueuedMessage<Input> {
   cutOff: boolean;
   /** What comes of it as a whole, once that was begun. */
   result: Bytes | null | Promise<Bytes | null> | undefined;
+  /** What is passed on in place of its one frame, where that is not known yet. */
+  readonly instead?: Promise<Input>;
 }
 
 /** What makes a queue one that inflates, or one that deflates. */
@@ -136,6 +138,28 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
     }
     if (frame.fin) this.#arriving = null;
     this.#startAhead();
+    if (!this.#running) this.#run();
+  }
+
+  /**
+   * Takes a message of one frame that something else is at work with.
+   *
+   * @param frame Stands for it while it waits.
+   * @param instead What is to be passed on when its turn comes.
+   */
+  pushLater(frame: Input, instead: Promise<Input>): void {
+    if (this.#over) return;
+    this.cutOff();
+    const message: QueuedMessage<Input> = {
+      opcode: frame.opcode,
+      frames: [],
+      coded: false,
+      cutOff: false,
+      result: undefined,
+      instead,
+    };
+    this.#messages.push(message);
+    this.#append(message, frame);
     if (!this.#running) this.#run();
   }
 
@@ -249,7 +273,10 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
     do {
       frame = message.frames[0] ?? await this.#nextFrame(message);
       if (frame === undefined) return;
-      this.#controller.enqueue(this.#rules.pass(frame));
+      const { instead } = message;
+      const output = instead === undefined ? frame : await instead;
+      if (this.#over) return;
+      this.#controller.enqueue(this.#rules.pass(output));
       this.#release(message);
       await this.#controller.ready;
     } while (!frame.fin);

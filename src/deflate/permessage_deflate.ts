@@ -25,6 +25,7 @@ import {
   type ResolvedDeflateOptions,
   resolveDeflateOptions,
 } from "./options.ts";
+import { sharedDeflater } from "./shared_deflater.ts";
 import {
   compressionFlushes,
   findCompressionKind,
@@ -147,8 +148,16 @@ export function createDeflateStages(
     standard ? inflateWithStandard : inflateWithZlib,
     inboundContextTakeover,
   );
+  // zlib has the answer in the same call, and the peer can't tell.
+  const sharesStandard = standard && options.backend === "standard";
+  const shared = outbound.contextTakeover ? null : sharedDeflater(
+    `${
+      sharesStandard ? "standard" : "zlib"
+    } ${outbound.windowBits} ${options.level} ${options.memLevel}`,
+    () => sharesStandard ? deflater : zlib,
+  );
   return {
     inflate: new InflateStage(inflater),
-    deflate: new DeflateStage(deflater, options.threshold),
+    deflate: new DeflateStage(deflater, options.threshold, shared),
   };
 }

@@ -16,6 +16,7 @@ const layers: readonly (readonly string[])[] = [
   ["handshake/"],
   ["deflate/"],
   ["connection/"],
+  ["topics/"],
   ["transport/"],
   [
     "accept.ts",

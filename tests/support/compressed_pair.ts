@@ -89,6 +89,7 @@ export function compressedEnd(
     url: "ws://localhost/",
     remoteAddress: null,
     data: undefined,
+    membership: null,
     request: () => new Request("http://localhost/"),
   });
   const onError = (error: unknown) => console.error(error);

@@ -1,0 +1,206 @@
+/**
+ * Publish and subscribe.
+ *
+ * @module
+ */
+import { describe, isBinary, toBytes } from "../codec/message_encoder.ts";
+import {
+  type Membership,
+  membershipOf,
+  type Publishable,
+  type PublishOptions,
+  WebSocketConnection,
+} from "../connection/connection.ts";
+import type { Outbound } from "../connection/outbound.ts";
+import { SharedMessage } from "../deflate/shared_message.ts";
+import { LocalTopics } from "./local_topics.ts";
+
+/** Options of {@linkcode Topics.publish} and `Server.publish()`. */
+export interface TopicsPublishOptions extends PublishOptions {
+  /** A connection that does not get the message. Default none. */
+  exclude?: WebSocketConnection;
+}
+
+/** Makes a connection's part in topics; `leave()` ends it. */
+export let joinTopics: (topics: Topics, outbound: Outbound) => Member;
+
+let publishFrom: (
+  topics: Topics,
+  except: Outbound,
+  topic: string,
+  message: Publishable,
+  options: PublishOptions,
+) => number;
+
+/**
+ * Topics, which connections subscribe to with `socket.subscribe()`. Every server
+ * has its own, `server.topics`, unless it is given some: share them between
+ * servers, or with code that only publishes.
+ *
+ * A message is encoded once for all its receivers, and compressed once for all
+ * that agreed on the same without context takeover. A slow receiver holds up
+ * nobody: the message waits for it, up to its `maxBufferedBytes`. What one
+ * publishes to a topic arrives in the order of the calls.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { createUpgradeHandler, Topics } from "@weir/ws";
+ *
+ * const topics = new Topics();
+ * const server = createServer((_request, response) => {
+ *   const receivers = topics.publish("visits", "somebody asked for a page");
+ *   response.end(`${receivers} know of it\n`);
+ * });
+ * server.on(
+ *   "upgrade",
+ *   createUpgradeHandler({ topics }, {
+ *     open: (socket) => socket.subscribe("visits"),
+ *   }),
+ * );
+ * server.listen(0);
+ * ```
+ */
+export class Topics {
+  readonly #local = new LocalTopics();
+
+  static {
+    joinTopics = (topics, outbound) =>
+      new Member(topics, topics.#local, outbound);
+    publishFrom = (topics, except, topic, message, options) =>
+      topics.#publish(except, topic, message, options);
+  }
+
+  /**
+   * Publishes a message to all connections that are subscribed to a topic. It
+   * goes out after this turn of the event loop, together with what else was sent
+   * in it.
+   *
+   * @param topic The topic.
+   * @param message A string, an `ArrayBuffer` or a view. Its bytes are copied: they
+   * can be changed at once.
+   * @param options Whom to leave out, and whether to compress.
+   * @returns How many connections it is sent to: those that are closing, were
+   * excluded or, with `lossy`, are too slow do not count. It does not say that it
+   * has arrived.
+   * @throws {TypeError} For a topic or a message of another type.
+   */
+  publish(
+    topic: string,
+    message: Publishable,
+    options: TopicsPublishOptions = {},
+  ): number {
+    const { exclude } = options;
+    const except = exclude === undefined ? null : outboundOf(exclude);
+    return this.#publish(except, topic, message, options);
+  }
+
+  /** How many connections are subscribed to a topic. */
+  subscriberCount(topic: string): number {
+    return this.#local.count(topic);
+  }
+
+  /** What is published by anyone comes through here. */
+  #publish(
+    except: Outbound | null,
+    topic: string,
+    message: Publishable,
+    { compress, lossy = false }: PublishOptions,
+  ): number {
+    checkTopic(topic);
+    if (typeof message !== "string" && !isBinary(message)) {
+      throw new TypeError(
+        `a string, an ArrayBuffer or a view on one can be published, not ${
+          describe(message)
+        }: serialise it first, for example with JSON.stringify(), or read the bytes of a Blob`,
+      );
+    }
+    if (!this.#local.hasOthers(topic, except)) return 0;
+    const shared = new SharedMessage(
+      typeof message === "string" ? message : toBytes(message),
+      compress,
+    );
+    return this.#local.deliver(topic, shared, except, lossy);
+  }
+}
+
+/** See {@linkcode Membership}. */
+export class Member implements Membership {
+  readonly #topics: Topics;
+  readonly #local: LocalTopics;
+  /** Made with the first one, as many connections have none. */
+  #names: Set<string> | null = null;
+  /** Takes what is published. */
+  readonly outbound: Outbound;
+
+  /** Made by {@linkcode joinTopics}. */
+  constructor(topics: Topics, local: LocalTopics, outbound: Outbound) {
+    this.#topics = topics;
+    this.#local = local;
+    this.outbound = outbound;
+  }
+
+  /** See {@linkcode Membership}. */
+  get topics(): ReadonlySet<string> {
+    return this.#names ??= new Set();
+  }
+
+  /** See {@linkcode Membership}. */
+  subscribe(topic: string): void {
+    checkTopic(topic);
+    if (this.outbound.refusing) return;
+    this.#names ??= new Set();
+    this.#names.add(topic);
+    this.#local.add(topic, this.outbound);
+  }
+
+  /** See {@linkcode Membership}. */
+  unsubscribe(topic: string): void {
+    checkTopic(topic);
+    if (this.#names?.delete(topic)) this.#local.delete(topic, this.outbound);
+  }
+
+  /** See {@linkcode Membership}. */
+  publish(
+    topic: string,
+    message: Publishable,
+    options: PublishOptions = {},
+  ): number {
+    return publishFrom(this.#topics, this.outbound, topic, message, options);
+  }
+
+  /** The connection is over, and its subscriptions with it. */
+  leave(): void {
+    if (this.#names === null) return;
+    for (const topic of this.#names) this.#local.delete(topic, this.outbound);
+  }
+}
+
+/**
+ * Checks the option `topics`.
+ *
+ * @throws {TypeError} If it is something else.
+ */
+export function checkTopics(topics: unknown): Topics {
+  if (topics instanceof Topics) return topics;
+  throw new TypeError(
+    `the option \`topics\` is an object of the class Topics, not ${
+      describe(topics)
+    }`,
+  );
+}
+
+function checkTopic(topic: unknown): void {
+  if (typeof topic === "string") return;
+  throw new TypeError(`a topic is a string, not ${describe(topic)}`);
+}
+
+function outboundOf(socket: unknown): Outbound | null {
+  if (!(socket instanceof WebSocketConnection)) {
+    throw new TypeError(
+      `the option \`exclude\` is a connection, not ${describe(socket)}`,
+    );
+  }
+  const membership = membershipOf(socket);
+  return membership instanceof Member ? membership.outbound : null;
+}
