@@ -1,0 +1,66 @@
+/**
+ * The load of a broadcast: the first connection sends, all receive.
+ *
+ * @module
+ */
+import { Fleet } from "./fleet.ts";
+import { FrameRing } from "./frame_ring.ts";
+import { measure, settle } from "./measurement.ts";
+import { Sample } from "./sample.ts";
+import type { BroadcastLoad, LoadResult } from "./specification.ts";
+
+/** Runs it. */
+export async function runBroadcast(load: BroadcastLoad): Promise<LoadResult> {
+  const { message, inFlight, connections } = load;
+  const ring = new FrameRing(message, inFlight);
+  const failure = Promise.withResolvers<never>();
+  const fail = (reason: string) => failure.reject(new Error(reason));
+  const sample = new Sample(ring, false, 64, fail);
+  let deliveries = 0;
+  let sent = 0;
+  let sending = true;
+  const fleet = new Fleet({
+    ...load,
+    compressed: message.compressed,
+    sinkOf: (index) => sample.sinkOf(index),
+    received: (_connection, messages) => {
+      deliveries += messages;
+      while (sending && deliveries >= (sent - inFlight + 1) * connections) {
+        send();
+      }
+    },
+    failed: fail,
+  });
+  const send = () => {
+    const publisher = fleet.connections[0];
+    const first = sent++ % ring.count;
+    publisher.write(ring.bytes, ring.offsets[first], ring.offsets[first + 1]);
+  };
+  await Promise.race([fleet.open(), failure.promise]);
+  for (let index = 0; index < inFlight; index++) send();
+  const measured = await Promise.race([
+    measure(load, load.serverProcess, () => fleet.totals()),
+    failure.promise,
+  ]);
+  sending = false;
+  await Promise.race([
+    settle(() => deliveries === sent * connections),
+    failure.promise,
+  ]);
+  sample.inflate();
+  await Promise.race([failure.promise, Promise.resolve()]);
+  const { count, compressed } = fleet.totals();
+  // A server may send what does not become shorter as it is, but not all.
+  if (message.compressed && compressed === 0) {
+    throw new Error("no message came compressed");
+  }
+  return {
+    count: measured.count,
+    seconds: measured.seconds,
+    serverCpu: measured.serverCpu,
+    loadCpu: measured.loadCpu,
+    verified: sample.verified,
+    bytesPerMessage: measured.bytes / measured.count,
+    compressedPercent: 100 * compressed / count,
+  };
+}

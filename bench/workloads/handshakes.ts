@@ -1,0 +1,35 @@
+/**
+ * Opening handshakes.
+ *
+ * @module
+ */
+import { throughput, type Workload } from "./workload.ts";
+
+/** The workloads of this file. */
+export const handshakeWorkloads: readonly Workload[] = [{
+  name: "handshakes",
+  metrics: [{
+    name: "handshakes",
+    title: "handshakes",
+    unit: "handshakes/s",
+    better: "higher",
+  }],
+  mode: "echo",
+  // Opening; those that close come on top.
+  connections: 64,
+  compressed: false,
+  fresh: false,
+  rounds: 3,
+  long: false,
+  takesPart: ({ takesPart }) => takesPart.handshakes,
+  measure: async (server, tools) =>
+    throughput(
+      "handshakes",
+      await tools.load(server, {
+        kind: "handshakes",
+        connections: 64,
+        warmUp: 250,
+        duration: tools.duration,
+      }),
+    ),
+}];
