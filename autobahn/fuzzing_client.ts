@@ -5,7 +5,7 @@ import { connect as connectTls } from "node:tls";
 import { type Case, CaseExecution } from "./case.ts";
 import type { CaseResult } from "./case_result.ts";
 import { allCases, caseNumberOf } from "./cases/index.ts";
-import { FuzzingPeer } from "./peer/fuzzing_peer.ts";
+import { FuzzingPeer, type PeerTimeouts } from "./peer/fuzzing_peer.ts";
 
 /** What the fuzzing client calls itself. */
 const userAgent = "WeirFuzzingClient/1";
@@ -45,6 +45,8 @@ export interface FuzzingClientOptions {
   ca?: string | string[];
   /** `wss:` only: the server's name for TLS. That of `url` by default. */
   servername?: string;
+  /** How long to wait in handshakes, in milliseconds, if not as usual. */
+  timeouts?: Partial<PeerTimeouts>;
   /** Ends the run: the connections are dropped, and no more results come. */
   signal?: AbortSignal;
 }
@@ -183,7 +185,7 @@ class Run {
       },
       compression: one.compression?.offer() ?? null,
       handler,
-    });
+    }, this.#options.timeouts);
     const abort = (): void => {
       reject(signal?.reason);
       peer.abandon("the run was ended");
