@@ -51,13 +51,20 @@ class Output {
   }
 }
 
+/** A part of the suite, to be run on a runtime. */
+interface Job {
+  runtime: Runtime;
+  part: number;
+  files: string[];
+}
+
 /** What came of running the suite on one runtime. */
 interface Outcome {
   passed: number;
   failed: number;
   seconds: number;
   /** Why it counts as failed, where the runtime's own count does not say so. */
-  problem?: string;
+  problem?: string | undefined;
 }
 
 /** How each runtime is told to run test files. */
@@ -120,40 +127,63 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-const table: string[] = [];
-let passed = 0;
-let failed = 0;
-const waiting = runtimes.filter(({ name }) => names.includes(name));
+/** Halves of the suite, so that both processors have work to the end. */
+const parts = Math.min(2, files.length);
+const waiting: Job[] = runtimes
+  .filter(({ name }) => names.includes(name))
+  .flatMap((runtime) =>
+    Array.from({ length: parts }, (_, part) => ({
+      runtime,
+      part: part + 1,
+      files: files.filter((_, index) => index % parts === part),
+    }))
+  );
+const outcomes = new Map<Runtime, Outcome>();
 const lanes = Math.min(2, availableParallelism());
 /** Whose output is shown as it comes: that of the others waits for its turn. */
 let shown: Promise<void> = Promise.resolve();
 await Promise.all(Array.from({ length: lanes }, runLane));
 await shown;
+
+const table: string[] = [];
+let passed = 0;
+let failed = 0;
+for (const [runtime, outcome] of outcomes) {
+  passed += outcome.passed;
+  failed += outcome.failed;
+  table.push(
+    `${runtime.name} ${runtime.version}`.padEnd(16) +
+      `${outcome.passed} passed`.padStart(14) +
+      `${outcome.failed} failed`.padStart(12) +
+      `${outcome.seconds.toFixed(1)} s`.padStart(11) +
+      (outcome.problem ? `   ${outcome.problem}` : ""),
+  );
+}
 console.log(`\n${table.join("\n")}\n`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
-/** Runs the suite on one runtime after the other, until none waits. */
+/** Runs one job after the other, until none waits. */
 async function runLane(): Promise<void> {
-  let runtime: Runtime | undefined;
-  while ((runtime = waiting.shift()) !== undefined) {
-    const title = `${runtime.name} ${runtime.version}`;
+  let job: Job | undefined;
+  while ((job = waiting.shift()) !== undefined) {
+    const { runtime, part, files } = job;
+    const title = `${runtime.name} ${runtime.version}` +
+      (parts > 1 ? `, part ${part} of ${parts}` : "");
     const output = new Output(`\n=== ${title}: ${files.length} files ===\n\n`);
-    const ended = runOn(runtime, output);
+    const ended = runOn(job, output);
     shown = shown.then(() => {
       output.show();
       return ended.then(() => {});
     });
     const outcome = await ended;
-    passed += outcome.passed;
-    failed += outcome.failed;
-    table.push(
-      title.padEnd(16) +
-        `${outcome.passed} passed`.padStart(14) +
-        `${outcome.failed} failed`.padStart(12) +
-        `${outcome.seconds.toFixed(1)} s`.padStart(11) +
-        (outcome.problem ? `   ${outcome.problem}` : ""),
-    );
+    const before = outcomes.get(runtime);
+    outcomes.set(runtime, {
+      passed: outcome.passed + (before?.passed ?? 0),
+      failed: outcome.failed + (before?.failed ?? 0),
+      seconds: outcome.seconds + (before?.seconds ?? 0),
+      problem: before?.problem ?? outcome.problem,
+    });
   }
 }
 
@@ -181,8 +211,8 @@ function environmentFor(runtimes: Runtime[]): NodeJS.ProcessEnv {
   };
 }
 
-/** Runs the files on one runtime, passing on what it prints. */
-function runOn(runtime: Runtime, output: Output): Promise<Outcome> {
+/** Runs a job's files on its runtime, passing on what it prints. */
+function runOn({ runtime, files }: Job, output: Output): Promise<Outcome> {
   const started = performance.now();
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const child = spawn(runtime.path, commands[runtime.name](files), {
