@@ -523,8 +523,10 @@ export class FuzzingPeer {
       : textDecoder.decode(reason);
     if (!isReply) {
       this.#closingTimer = this.#later(this.#timeouts.closingHandshake, () => {
-        this.closing.wasCloseHandshakeTimeout = true;
-        this.abandon("the peer did not answer the close frame in time");
+        if (this.#state !== "closed") {
+          this.closing.wasCloseHandshakeTimeout = true;
+          this.abandon("the peer did not answer the close frame in time");
+        }
       });
     }
   }
@@ -704,14 +706,17 @@ export class FuzzingPeer {
   // Frames
 
   #readFrames(): void {
+    let insidePayload = false;
+    // A frame whose payload made the peer drop TCP is still logged.
     while (
       !this.#waitsForMessage &&
-      (this.#state === "open" || this.#state === "closing")
+      (this.#state === "open" || this.#state === "closing" || insidePayload)
     ) {
       const event = this.#reader.next();
       if (event === null) {
         return;
       }
+      insidePayload = event.type === "payload";
       if (event.type === "header") {
         this.#frameBegins(event.header);
       } else if (event.type === "payload") {
@@ -816,8 +821,10 @@ export class FuzzingPeer {
 
   #waitForServerDrop(milliseconds: number): void {
     this.#later(milliseconds, () => {
-      this.closing.wasServerConnectionDropTimeout = true;
-      this.abandon("the server did not drop TCP in time");
+      if (this.#state !== "closed") {
+        this.closing.wasServerConnectionDropTimeout = true;
+        this.abandon("the server did not drop TCP in time");
+      }
     });
   }
 }
