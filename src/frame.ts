@@ -57,7 +57,10 @@ export interface Frame {
   readonly payload: Uint8Array<ArrayBuffer>;
   /** How many bytes of the same frame on the wire are still to come. */
   readonly remaining: number;
-  /** Whether nothing but the payload stands in its buffer, where that is known. */
+  /**
+   * Whether nothing but the payload stands in its buffer, where that is known.
+   * `false`: what keeps the payload longer than the call must copy it.
+   */
   readonly own?: boolean;
 }
 

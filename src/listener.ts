@@ -11,11 +11,25 @@ import {
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import type { NetworkAddress, UnixAddress } from "./connection/transport.ts";
+import type {
+  NetworkAddress,
+  Transport,
+  UnixAddress,
+} from "./connection/transport.ts";
+import type { HandshakeRequest } from "./handshake/request.ts";
 import { HandshakeError } from "./handshake/response.ts";
-import { DenoTlsListener, hasDenoTls } from "./transport/deno_tls.ts";
+import { listenOnBun } from "./transport/bun_socket.ts";
+import { isDeno, listenOnDeno } from "./transport/deno_socket.ts";
+import { FrontDoor } from "./transport/front_door.ts";
+import {
+  handshakeRequestOf,
+  type HandshakeSocket,
+  HttpHandshakeSocket,
+} from "./transport/handshake_socket.ts";
 import { writeRefusal } from "./transport/http_message.ts";
 import { HttpSockets } from "./transport/http_sockets.ts";
+import type { NativeListener } from "./transport/native.ts";
+import { listenOnNode } from "./transport/node_listener.ts";
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -39,7 +53,7 @@ export interface ListenerEvents {
   /** A plain request. */
   request(request: IncomingMessage, response: ServerResponse): void;
   /** A request to upgrade. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void;
+  upgrade(request: HandshakeRequest, socket: HandshakeSocket): void;
   /** It does not listen any more, for no asking of ours. */
   failed(error: Error): void;
 }
@@ -59,7 +73,8 @@ export class HttpListener {
   readonly #options: ListenOptions;
   readonly #events: ListenerEvents;
   readonly #timeouts: ListenerTimeouts;
-  #denoTls: DenoTlsListener | null = null;
+  readonly #frontDoor: FrontDoor;
+  #native: NativeListener | null = null;
   #address: ServerAddress | null = null;
   /** Whether it speaks TLS. */
   readonly secure: boolean;
@@ -80,13 +95,24 @@ export class HttpListener {
       headersTimeout: handshakeTimeout,
       connectionsCheckingInterval: Math.max(50, handshakeTimeout / 8),
     };
-    const nodeTls = this.secure && !this.#usesDenoTls();
+    const nodeTls = this.secure && !this.#isNative();
     const server = this.#server = nodeTls
       ? createHttpsServer({ ...settings, cert: options.cert, key: options.key })
       : createHttpServer(settings);
     this.#sockets = new HttpSockets(server, nodeTls, handshakeTimeout);
     server.on("request", events.request);
-    server.on("upgrade", events.upgrade);
+    server.on("upgrade", (request, socket, head) => {
+      events.upgrade(
+        handshakeRequestOf(request),
+        new HttpHandshakeSocket(socket, head),
+      );
+    });
+    this.#frontDoor = new FrontDoor({
+      secure: this.secure,
+      upgrade: events.upgrade,
+      other: (socket) => server.emit("connection", socket),
+      late: (socket) => writeRefusal(socket, tooSlow(), timeouts.closeTimeout),
+    }, handshakeTimeout);
     server.on(
       "clientError",
       (error, socket) => this.#answerClientError(error, socket),
@@ -107,7 +133,7 @@ export class HttpListener {
 
   /** Begins to listen. Rejects with the system's error if that fails. */
   async listen(): Promise<void> {
-    if (this.#usesDenoTls()) this.#listenDenoTls();
+    if (this.#isNative()) await this.#listenNative();
     else await this.#listenNode();
   }
 
@@ -123,25 +149,30 @@ export class HttpListener {
 
   /** Keeps the process running while the server listens; the default. */
   ref(): void {
-    this.#denoTls?.ref();
+    this.#native?.ref();
     this.#server.ref();
   }
 
   /** Lets the process end though the server listens. */
   unref(): void {
-    this.#denoTls?.unref();
+    this.#native?.unref();
     this.#server.unref();
   }
 
   async #stopListening(): Promise<void> {
+    this.#frontDoor.close();
     // Its callback is not waited for: on Bun it does not come while a client is
     // in the middle of a TLS handshake.
-    if (this.#denoTls === null) this.#server.close();
-    else await this.#denoTls.close();
+    this.#server.close();
+    await this.#native?.close();
   }
 
-  #usesDenoTls(): boolean {
-    return this.secure && this.#options.path === undefined && hasDenoTls();
+  /**
+   * Whether the runtime's own listener is used, which costs less for each
+   * connection and message than `node:http` does. Only Deno's does TLS.
+   */
+  #isNative(): boolean {
+    return this.#options.path === undefined && (!this.secure || isDeno());
   }
 
   #listenNode(): Promise<void> {
@@ -163,15 +194,22 @@ export class HttpListener {
     });
   }
 
-  #listenDenoTls(): void {
+  async #listenNative(): Promise<void> {
     const { port = 8000, hostname = "0.0.0.0", cert, key } = this.#options;
-    this.#denoTls = new DenoTlsListener(
-      { port, hostname, cert: cert!, key: key! },
-      this.#timeouts.handshakeTimeout,
-      (socket) => this.#server.emit("connection", socket),
-      (error) => this.#events.failed(error),
-    );
-    this.#address = { transport: "tcp", ...this.#denoTls.address };
+    const options = {
+      hostname,
+      port,
+      reusePort: false,
+      onTransport: (transport: Transport) => this.#frontDoor.take(transport),
+      onFailed: (error: Error) => this.#events.failed(error),
+    };
+    const { handshakeTimeout } = this.#timeouts;
+    const tls = this.secure
+      ? { cert: cert!, key: key!, handshakeTimeout }
+      : null;
+    this.#native = await (listenOnDeno(options, tls) ?? listenOnBun(options) ??
+      listenOnNode(options));
+    this.#address = { transport: "tcp", ...this.#native.address };
     // Only a server that listens has keep-alive and its timeouts.
     Object.defineProperty(this.#server, "listening", { value: true });
     this.#server.emit("listening");
@@ -187,15 +225,19 @@ export class HttpListener {
       return;
     }
     const refusal = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-      ? new HandshakeError(
-        408,
-        "The head of the request took too long to arrive.",
-      )
+      ? tooSlow()
       : error.code === "HPE_HEADER_OVERFLOW"
       ? new HandshakeError(431, "The head of the request is too long.")
       : new HandshakeError(400, "The request is not valid HTTP/1.1.");
     writeRefusal(socket, refusal, this.#timeouts.closeTimeout);
   }
+}
+
+function tooSlow(): HandshakeError {
+  return new HandshakeError(
+    408,
+    "The head of the request took too long to arrive.",
+  );
 }
 
 function checkListenOptions(options: ListenOptions): void {

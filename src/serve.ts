@@ -4,7 +4,6 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
 import { CloseCode, encodeCloseBody } from "./close.ts";
 import type {
   Publishable,
@@ -78,8 +77,7 @@ export class Server {
       closeTimeout: positive(options, "closeTimeout", 5_000),
     }, {
       request: (request, response) => this.#onRequest(request, response),
-      upgrade: (request, socket, head) =>
-        this.#onUpgrade(request, socket, head),
+      upgrade: (request, socket) => this.#upgrader.upgrade(request, socket),
       failed: (error) => this.#reportError(error),
     });
     this.#listen();
@@ -256,14 +254,6 @@ export class Server {
       this.#listener.secure,
       (error) => this.#reportError(error),
     );
-  }
-
-  #onUpgrade(
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Uint8Array,
-  ): void {
-    this.#upgrader.upgrade(request, socket, head);
   }
 
   #reportError(error: unknown): void {

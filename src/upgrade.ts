@@ -42,6 +42,7 @@ import {
   acceptValue,
   checkHandshakeRequest,
   type HandshakeOffer,
+  type HandshakeRequest,
 } from "./handshake/request.ts";
 import {
   checkResponseHeaders,
@@ -60,7 +61,11 @@ import {
   writeRefusal,
   writeResponse,
 } from "./transport/http_message.ts";
-import { NodeSocketTransport } from "./transport/node_socket.ts";
+import {
+  handshakeRequestOf,
+  type HandshakeSocket,
+  HttpHandshakeSocket,
+} from "./transport/handshake_socket.ts";
 
 /** What the `upgrade` hook may give for a connection that it accepts. */
 export interface UpgradeAnswer<Data = unknown> {
@@ -135,7 +140,7 @@ export class Upgrader {
   readonly #deflate: ResolvedDeflateOptions | null;
   readonly #handshakeTimeout: number;
   /** Sockets whose `upgrade` hook has not answered yet. */
-  readonly #undecided = new Set<Duplex>();
+  readonly #undecided = new Set<HandshakeSocket>();
   #closing = false;
   #whenIdle: (() => void) | null = null;
 
@@ -164,15 +169,13 @@ export class Upgrader {
   }
 
   /** Answers an upgrade request. Never throws. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
-    // Until the connection listens itself.
-    socket.on("error", ignore);
+  upgrade(request: HandshakeRequest, socket: HandshakeSocket): void {
     try {
       const offer = this.#check(request);
       if (this.#options.upgrade === undefined) {
-        this.#accept(request, socket, head, offer, {});
+        this.#accept(request, socket, offer, {});
       } else {
-        this.#ask(this.#options.upgrade, request, socket, head, offer);
+        this.#ask(this.#options.upgrade, request, socket, offer);
       }
     } catch (error) {
       this.#refuse(socket, error);
@@ -197,14 +200,9 @@ export class Upgrader {
     this.#settleIdle();
   }
 
-  #check(request: IncomingMessage): HandshakeOffer {
+  #check(request: HandshakeRequest): HandshakeOffer {
     if (this.#closing) throw shuttingDown();
-    const offer = checkHandshakeRequest({
-      method: request.method ?? "",
-      target: request.url ?? "",
-      httpVersion: request.httpVersion,
-      rawHeaders: request.rawHeaders,
-    });
+    const offer = checkHandshakeRequest(request);
     if (!isOriginAllowed(offer.origin, offer.host, this.#options.origins)) {
       throw new HandshakeError(
         403,
@@ -219,35 +217,33 @@ export class Upgrader {
   /** Lets the `upgrade` hook decide. */
   async #ask(
     hook: UpgradeHook,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Uint8Array,
+    request: HandshakeRequest,
+    socket: HandshakeSocket,
     offer: HandshakeOffer,
   ): Promise<void> {
     this.#undecided.add(socket);
     const gone = new AbortController();
-    const onClose = (): void =>
+    socket.onGone = () =>
       gone.abort(new Error("the client closed the connection"));
-    socket.on("close", onClose);
     try {
       const answer = await this.#limit(
-        hook(requestOf(request, socket, offer, gone.signal)),
+        hook(requestOf(request, socket.secure, offer, gone.signal)),
       );
-      if (socket.destroyed) return;
+      if (socket.gone) return;
       if (isResponse(answer)) {
         await writeResponse(
-          socket,
+          socket.toDuplex(),
           answer,
           this.#connectionOptions.closeTimeout,
         );
       } else {
         if (this.#closing) throw shuttingDown();
-        this.#accept(request, socket, head, offer, checkAnswer(answer));
+        this.#accept(request, socket, offer, checkAnswer(answer));
       }
     } catch (error) {
       this.#refuse(socket, error);
     } finally {
-      socket.off("close", onClose);
+      socket.onGone = null;
       this.#undecided.delete(socket);
       this.#settleIdle();
     }
@@ -271,9 +267,8 @@ export class Upgrader {
   }
 
   #accept(
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Uint8Array,
+    request: HandshakeRequest,
+    socket: HandshakeSocket,
     offer: HandshakeOffer,
     answer: UpgradeAnswer,
   ): void {
@@ -297,10 +292,9 @@ export class Upgrader {
       extensions,
       answer.headers,
     );
-    if (socket.destroyed) return;
-    socket.write(responseHead, "latin1");
-
-    const transport = new NodeSocketTransport(socket);
+    if (socket.gone) return;
+    const { secure } = socket;
+    const { transport, early } = socket.accept(responseHead);
     const session = new Session(
       transport,
       "server",
@@ -308,7 +302,6 @@ export class Upgrader {
       agreement && createDeflateStages(agreement, "server", deflateOptions!),
     );
     const member = joinTopics(this.topics, session.outbound);
-    const secure = isSecure(socket);
     const connection = new WebSocketConnection(session, {
       protocol,
       extensions,
@@ -316,7 +309,7 @@ export class Upgrader {
       remoteAddress: transport.remoteAddress,
       data: answer.data,
       membership: member,
-      request: () => requestOf(request, socket, offer),
+      request: () => requestOf(request, secure, offer),
     });
     this.sockets.add(connection);
     const runner = new HandlerRunner(
@@ -330,12 +323,10 @@ export class Upgrader {
         this.#settleIdle();
       },
     );
-    runner.start(
-      new Uint8Array(head.buffer as ArrayBuffer, head.byteOffset, head.length),
-    );
+    runner.start(early);
   }
 
-  #refuse(socket: Duplex, error: unknown): void {
+  #refuse(socket: HandshakeSocket, error: unknown): void {
     let refusal = error;
     if (!(refusal instanceof HandshakeError)) {
       report(this.#onError as (error: unknown) => unknown, error);
@@ -345,7 +336,8 @@ export class Upgrader {
       );
     }
     const { closeTimeout } = this.#connectionOptions;
-    writeRefusal(socket, refusal as HandshakeError, closeTimeout);
+    if (socket.gone) return;
+    writeRefusal(socket.toDuplex(), refusal as HandshakeError, closeTimeout);
   }
 
   #isIdle(): boolean {
@@ -406,7 +398,12 @@ export function createUpgradeHandler(
     : parameters;
   const upgrader = new Upgrader(options, handler);
   upgrader.prepare();
-  return (request, socket, head) => upgrader.upgrade(request, socket, head);
+  return (request, socket, head) => {
+    upgrader.upgrade(
+      handshakeRequestOf(request),
+      new HttpHandshakeSocket(socket, head),
+    );
+  };
 }
 
 function acceptingHead(
@@ -434,24 +431,19 @@ function sha1(text: string): string {
   return createHash("sha1").update(text).digest("base64");
 }
 
-function isSecure(socket: Duplex): boolean {
-  return (socket as { encrypted?: boolean }).encrypted === true;
-}
-
-function pathOf(request: IncomingMessage): string {
-  const target = request.url ?? "/";
+function pathOf({ target }: HandshakeRequest): string {
   if (target.startsWith("/")) return target;
   const url = new URL(target);
   return url.pathname + url.search;
 }
 
 function requestOf(
-  request: IncomingMessage,
-  socket: Duplex,
+  request: HandshakeRequest,
+  secure: boolean,
   offer: HandshakeOffer,
   signal?: AbortSignal,
 ): Request {
-  const scheme = isSecure(socket) ? "https" : "http";
+  const scheme = secure ? "https" : "http";
   return new Request(`${scheme}://${offer.host}${pathOf(request)}`, {
     headers: headersFrom(request.rawHeaders),
     signal,
@@ -490,5 +482,3 @@ function tooSlow(milliseconds: number): HandshakeError {
 function shuttingDown(): HandshakeError {
   return new HandshakeError(503, "The server is shutting down.");
 }
-
-function ignore(): void {}

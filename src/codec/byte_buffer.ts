@@ -1,5 +1,6 @@
 /**
- * One growing buffer for the bytes of a message.
+ * Bytes that come in parts: one growing buffer for those of a message, and chunks
+ * that are joined.
  *
  * @module
  */
@@ -58,4 +59,20 @@ export class ByteBuffer {
     this.#length = 0;
     return bytes;
   }
+}
+
+/** Joins chunks; a single one is given back as it is. */
+export function joinBytes(
+  chunks: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
+  if (chunks.length === 1) return chunks[0] as Uint8Array<ArrayBuffer>;
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  const joined = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return joined;
 }

@@ -7,6 +7,7 @@ import { CloseCode } from "../close.ts";
 import { ProtocolError, WebSocketError } from "../error.ts";
 import { type Frame, isControl, Opcode, type Role } from "../frame.ts";
 import { applyMask } from "../mask.ts";
+import { maxHeaderLength } from "./frame_header.ts";
 import type { Stage, StageController } from "./stage.ts";
 
 /** Options of {@linkcode FrameDecoder} and {@linkcode FrameDecoderStream}. */
@@ -27,10 +28,14 @@ export interface FrameDecoderOptions {
    * nobody else reads. Default `false`.
    */
   unmaskInPlace?: boolean;
+  /**
+   * Whether the memory of a chunk is used again once it was decoded. Payloads
+   * that are views on it are marked as not {@linkcode Frame.own} then. Default
+   * `false`.
+   */
+  lent?: boolean;
 }
 
-/** The longest header: two bytes, a 64-bit length, a masking key. */
-const maxHeaderLength = 14;
 const maxControlLength = 125;
 /** A binary payload of at most this many bytes is copied out of a shared chunk at once. */
 const shortPayload = 512;
@@ -48,6 +53,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
   readonly #masked: boolean;
   readonly #rsv1: boolean;
   readonly #inPlace: boolean;
+  readonly #lent: boolean;
 
   /** A header that has not wholly arrived. */
   #header: Uint8Array<ArrayBuffer> | null = null;
@@ -77,6 +83,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     this.#masked = (options.role ?? "server") === "server";
     this.#rsv1 = options.rsv1 ?? false;
     this.#inPlace = options.unmaskInPlace ?? false;
+    this.#lent = options.lent ?? false;
   }
 
   /**
@@ -146,16 +153,17 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
       return this.#readControlPayload(chunk, offset, length, controller);
     }
     let payload: Uint8Array<ArrayBuffer>;
-    let own = false;
+    let own: boolean | undefined;
     if (this.#masked) {
       if (this.#inPlace) {
         this.#unmask(chunk, offset, length);
-        // Text is decoded, and then its bytes are of no use.
-        own = this.#bytes !== null && this.#opcode === Opcode.Binary &&
-          length <= shortPayload;
-        payload = own
-          ? this.#bytes!.slice(offset, offset + length)
-          : view(chunk, offset, length);
+        if (this.#mustCopy(length)) {
+          payload = (this.#bytes ?? chunk).slice(offset, offset + length);
+          own = true;
+        } else {
+          payload = view(chunk, offset, length);
+          if (this.#lent) own = false;
+        }
       } else {
         // Not `slice()`: that of a Node Buffer is a view.
         payload = new Uint8Array(view(chunk, offset, length));
@@ -163,6 +171,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
       }
     } else {
       payload = view(chunk, offset, length);
+      if (this.#lent) own = false;
     }
     this.#position += length;
     this.#remaining -= length;
@@ -170,6 +179,17 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     this.#enqueue(payload, whole, controller, own);
     if (!whole) this.#continue();
     return offset + length;
+  }
+
+  /**
+   * Whether a copy is made here, in the cheapest way, of what its taker would have
+   * to copy. Text is decoded, and then its bytes are of no use.
+   */
+  #mustCopy(length: number): boolean {
+    return this.#opcode === Opcode.Binary &&
+      (this.#lent
+        ? this.#fin && length === this.#remaining
+        : this.#bytes !== null && length <= shortPayload);
   }
 
   #unmask(
@@ -211,7 +231,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     payload: Uint8Array<ArrayBuffer>,
     whole: boolean,
     controller: StageController<Frame>,
-    own = false,
+    own?: boolean,
   ): void {
     if (this.#opcode === Opcode.Close) this.#closed = true;
     controller.enqueue({

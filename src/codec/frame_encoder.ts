@@ -6,7 +6,7 @@
 import type { OutgoingFrame, Role } from "../frame.ts";
 import { applyMask, randomMaskingKey } from "../mask.ts";
 import { headerLength, maxHeaderLength, writeHeader } from "./frame_header.ts";
-import { type FrameBlock, SharedFrame } from "./frame_log.ts";
+import { type FrameBlock, SharedFrame } from "./shared_frame.ts";
 import type { Stage, StageController } from "./stage.ts";
 import { encodeUtf8, writeUtf8 } from "./utf8.ts";
 

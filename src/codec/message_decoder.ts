@@ -186,7 +186,8 @@ function ownBytes(
   payload: Uint8Array<ArrayBuffer>,
   known: boolean | undefined,
 ): Uint8Array<ArrayBuffer> {
-  if (known) return payload;
+  if (known === true) return payload;
+  if (known === false) return payload.slice();
   const { buffer, byteOffset, length } = payload;
   const own = byteOffset + length === buffer.byteLength &&
     length * 2 > buffer.byteLength;

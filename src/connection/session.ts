@@ -119,7 +119,12 @@ export class Session
     this.#options = options;
     this.#role = role;
     const rsv1 = deflate !== null;
-    this.#decoder = new FrameDecoder({ role, rsv1, unmaskInPlace: true });
+    this.#decoder = new FrameDecoder({
+      role,
+      rsv1,
+      unmaskInPlace: true,
+      lent: transport.lends,
+    });
     this.#messages = new MessageDecoder(options);
     this.#inflate = deflate?.inflate ?? null;
     const plainFrames = fuse(this.#messages, this);

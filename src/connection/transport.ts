@@ -31,9 +31,14 @@ export interface Transport {
    * called, or `bufferedAmount` is 0: the bytes may be changed then.
    */
   readonly copies: boolean;
+  /**
+   * Whether the bytes that are delivered are only lent: their memory is used
+   * again once `receive()` has returned.
+   */
+  readonly lends: boolean;
   /** How many of the bytes written have not been handed to the system yet. */
   readonly bufferedAmount: number;
-  /** Begins to deliver; called once. */
+  /** Begins to deliver; called again, delivers to another receiver from then on. */
   start(receiver: TransportReceiver): void;
   /** No more bytes are delivered after this; the peer's window fills up. */
   pause(): void;
@@ -54,7 +59,7 @@ export interface Transport {
 
 /** What a transport tells of itself. */
 export interface TransportReceiver {
-  /** Bytes have arrived. They belong to the receiver. */
+  /** Bytes have arrived. They belong to the receiver, unless they are lent. */
   receive(chunk: Uint8Array<ArrayBuffer>): void;
   /** The peer has ended its direction. */
   receiveEnd(): void;

@@ -4,7 +4,7 @@
  * @module
  */
 import { FrameEncoder } from "../codec/frame_encoder.ts";
-import { SharedFrame } from "../codec/frame_log.ts";
+import { SharedFrame } from "../codec/shared_frame.ts";
 import type { StageController } from "../codec/stage.ts";
 import type { OutgoingFrame, Role } from "../frame.ts";
 import { createDeferred, type Deferred } from "./deferred.ts";
@@ -24,12 +24,6 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   #given = 0;
   #corked = false;
   #scheduled = false;
-  /** How many bytes were handed to the system so far. */
-  get progress(): number {
-    return this.#given - this.#transport.bufferedAmount;
-  }
-
-  /** Whether the transport holds more than the high-water mark. */
   #full = false;
   #drained: Deferred<void> | null = null;
   #over = false;
@@ -58,6 +52,11 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   /** Bytes that were taken and not handed to the system yet. */
   get bufferedAmount(): number {
     return this.#encoder.length + this.#transport.bufferedAmount;
+  }
+
+  /** How many bytes were handed to the system so far. */
+  get progress(): number {
+    return this.#given - this.#transport.bufferedAmount;
   }
 
   /** Whether the transport holds more than the high-water mark. */

@@ -51,7 +51,12 @@ export class InflateStage implements Stage<Frame, Frame> {
       return;
     }
     this.#queue ??= this.#makeQueue(controller);
-    this.#queue.push(frame, frame.rsv1);
+    this.#queue.push(
+      frame.own === false
+        ? { ...frame, payload: frame.payload.slice() }
+        : frame,
+      frame.rsv1,
+    );
     return this.room;
   }
 

@@ -3,17 +3,12 @@
  *
  * @module
  */
+import { joinBytes } from "../codec/byte_buffer.ts";
 import { CloseCode } from "../close.ts";
 import { ProtocolError } from "../error.ts";
 import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
 import { History } from "./history.ts";
-import {
-  endsInMark,
-  HeldTail,
-  joinBytes,
-  markLength,
-  messageEnd,
-} from "./trailer.ts";
+import { endsInMark, HeldTail, markLength, messageEnd } from "./trailer.ts";
 import { ZlibStream } from "./zlib_stream.ts";
 
 /**

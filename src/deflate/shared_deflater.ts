@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { FrameLog, SharedFrame } from "../codec/frame_log.ts";
+import { joinBytes } from "../codec/byte_buffer.ts";
+import { FrameLog, SharedFrame } from "../codec/shared_frame.ts";
 import type { Opcode } from "../frame.ts";
 import type { Backend, Bytes } from "./backend.ts";
-import { joinBytes } from "./trailer.ts";
 
 /**
  * What compresses for all connections that agreed on the same: no context from

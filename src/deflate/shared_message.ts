@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { FrameLog, SharedFrame } from "../codec/frame_log.ts";
+import { FrameLog, SharedFrame } from "../codec/shared_frame.ts";
 import { Opcode } from "../frame.ts";
 import type { SharedDeflater } from "./shared_deflater.ts";
 

@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { joinBytes } from "../codec/byte_buffer.ts";
 import { nextTurn } from "../turn.ts";
 import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
 import type { InflateWhole } from "./inflater.ts";
@@ -22,7 +23,6 @@ import {
   endsInFlushTrailer,
   endsInMark,
   HeldTail,
-  joinBytes,
   markLength,
   messageEnd,
 } from "./trailer.ts";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { joinBytes } from "../codec/byte_buffer.ts";
 import type { Bytes } from "./backend.ts";
 
 /**
@@ -48,20 +49,6 @@ export function endsInMark(output: Uint8Array): boolean {
   const start = output.length - mark.length;
   return start >= 0 &&
     mark.every((byte, index) => output[start + index] === byte);
-}
-
-/** Joins chunks; a single one is given back as it is. */
-export function joinBytes(chunks: readonly Uint8Array[]): Bytes {
-  if (chunks.length === 1) return chunks[0] as Bytes;
-  let length = 0;
-  for (const chunk of chunks) length += chunk.length;
-  const joined = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return joined;
 }
 
 /** Holds back the last bytes of a stream of chunks. */

@@ -3,6 +3,7 @@
  * (RFC 7230, section 3.3).
  */
 
+import { joinBytes } from "../codec/byte_buffer.ts";
 import type { HeaderEntry } from "./header.ts";
 import { equalsIgnoringCase, listContains } from "./header_syntax.ts";
 
@@ -42,9 +43,7 @@ export class ResponseBody {
   /** Takes bytes; says whether that is enough. */
   push(chunk: Uint8Array): boolean {
     const taken = chunk.subarray(0, maxOnWire - this.#onWire.length);
-    const joined = new Uint8Array(this.#onWire.length + taken.length);
-    joined.set(this.#onWire);
-    joined.set(taken, this.#onWire.length);
+    const joined = joinBytes([this.#onWire, taken]);
     this.#onWire = joined;
     if (joined.length === maxOnWire) return true;
     if (!this.#chunked) return joined.length >= Math.min(this.#length, maxBody);

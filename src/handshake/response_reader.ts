@@ -4,10 +4,12 @@
  */
 
 import { WebSocketError } from "../error.ts";
+import { joinBytes } from "../codec/byte_buffer.ts";
+import { latin1, parseHeaderLine } from "./head_lines.ts";
 import { ResponseBody } from "./response_body.ts";
 import type { HeaderEntry } from "./header.ts";
 import { isFieldContent } from "./header.ts";
-import { isToken, quote, trimWhitespace } from "./header_syntax.ts";
+import { quote } from "./header_syntax.ts";
 
 /** The head of a response. */
 export interface ResponseHead {
@@ -76,7 +78,7 @@ export class ResponseReader {
     if (this.#body !== null) {
       return this.#body.push(chunk) ? this.finish() : null;
     }
-    this.#pending = join(this.#pending, chunk);
+    this.#pending = joinBytes([this.#pending, chunk]);
     checkBeginning(this.#pending);
     while (true) {
       const end = this.#findEnd();
@@ -141,16 +143,6 @@ export class ResponseReader {
   }
 }
 
-function join(
-  first: Uint8Array<ArrayBuffer>,
-  second: Uint8Array,
-): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
-}
-
 /** What speaks something else is found out at its first bytes. */
 function checkBeginning(bytes: Uint8Array): void {
   const expected = "HTTP/1.";
@@ -180,15 +172,10 @@ function parseHead(bytes: Uint8Array): ResponseHead {
   };
 }
 
-/** A line that begins with whitespace would continue the one before: obsolete. */
 function parseLine(line: string): HeaderEntry {
-  const colon = line.indexOf(":");
-  const name = line.slice(0, Math.max(0, colon));
-  const value = trimWhitespace(line.slice(colon + 1));
-  if (!isToken(name) || !isFieldContent(value)) {
-    throw malformed("the header line", line);
-  }
-  return [name, value];
+  const header = parseHeaderLine(line);
+  if (header === null) throw malformed("the header line", line);
+  return header;
 }
 
 function malformed(what: string, line: string): WebSocketError {
@@ -196,10 +183,4 @@ function malformed(what: string, line: string): WebSocketError {
     `The server's answer to the handshake is not valid HTTP/1.1: ${what} is ` +
       quote(line),
   );
-}
-
-function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
 }

@@ -7,7 +7,7 @@ import { X509Certificate } from "node:crypto";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
-import { hasDenoTls } from "./deno_tls.ts";
+import { isDeno } from "./deno_socket.ts";
 import { connectDenoTls, type ConnectOptions } from "./deno_tls_client.ts";
 
 /** Where to connect to, and how. */
@@ -26,7 +26,7 @@ export async function connectSocket(
   options: ClientSocketOptions,
 ): Promise<Duplex> {
   options.signal.throwIfAborted();
-  if (options.secure && hasDenoTls()) {
+  if (options.secure && isDeno()) {
     const socket = await connectDenoTls(options);
     socket.on("error", ignore);
     return socket;

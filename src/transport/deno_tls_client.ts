@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type DenoConnection, DenoTlsSocket } from "./deno_tls.ts";
+import { type DenoConnection, DenoSocketTransport } from "./deno_socket.ts";
+import { TransportDuplex } from "./transport_duplex.ts";
 
 /** Where to connect to. */
 export interface ConnectOptions {
@@ -43,7 +44,7 @@ interface DenoNamespace {
  */
 export async function connectDenoTls(
   { hostname, port, caCerts, signal }: ConnectOptions,
-): Promise<DenoTlsSocket> {
+): Promise<TransportDuplex> {
   const deno = (globalThis as unknown as { Deno: DenoNamespace }).Deno;
   const tcp = await deno.connect({ hostname, port, signal }).catch((error) => {
     signal.throwIfAborted();
@@ -60,12 +61,12 @@ export async function connectDenoTls(
   signal.addEventListener("abort", onAbort);
   try {
     signal.throwIfAborted();
-    await Promise.race([connection.handshake(), aborted.promise]);
+    await Promise.race([connection.handshake!(), aborted.promise]);
   } catch (error) {
     connection.close();
     throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-  return new DenoTlsSocket(connection);
+  return new TransportDuplex(new DenoSocketTransport(connection), true);
 }

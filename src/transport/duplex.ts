@@ -30,6 +30,8 @@ export class DuplexTransport implements Transport {
   #closed = false;
   /** See {@linkcode Transport}. */
   readonly copies = false;
+  /** See {@linkcode Transport}. */
+  readonly lends = false;
   /** The address that was given. */
   readonly remoteAddress: NetworkAddress | null;
 

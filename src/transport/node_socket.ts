@@ -10,7 +10,7 @@ import type {
   Transport,
   TransportReceiver,
 } from "../connection/transport.ts";
-import { DenoTlsSocket } from "./deno_tls.ts";
+import { TransportDuplex } from "./transport_duplex.ts";
 
 /** What a socket has beside a duplex. */
 interface SocketMembers {
@@ -23,17 +23,28 @@ interface SocketMembers {
 /** See the module. */
 export class NodeSocketTransport implements Transport {
   readonly #socket: Duplex & SocketMembers;
+  #receiver: TransportReceiver | null = null;
   #error: Error | null = null;
   #paused = false;
+  readonly #onData = (chunk: Uint8Array<ArrayBuffer>): void => {
+    this.#receiver!.receive(chunk);
+  };
+  readonly #onEnd = (): void => this.#receiver!.receiveEnd();
+  readonly #onClose = (): void => this.#receiver!.transportClosed(this.#error);
+  readonly #onError = (error: Error): void => {
+    this.#error ??= error;
+  };
   /** See {@linkcode Transport}: any other duplex may keep what it was given. */
   readonly copies: boolean;
+  /** See {@linkcode Transport}. */
+  readonly lends = false;
   /** The peer's address, where the socket knows it. */
   readonly remoteAddress: NetworkAddress | null;
 
   /** @param socket A socket whose handshake is done. */
   constructor(socket: Duplex & SocketMembers) {
     this.#socket = socket;
-    this.copies = socket instanceof Socket || socket instanceof DenoTlsSocket;
+    this.copies = socket instanceof Socket || socket instanceof TransportDuplex;
     this.remoteAddress = addressOf(socket);
     socket.setNoDelay?.(true);
     // A limit that the HTTP server may have set ends with the handshake.
@@ -48,20 +59,39 @@ export class NodeSocketTransport implements Transport {
   /** See {@linkcode Transport}. */
   start(receiver: TransportReceiver): void {
     const socket = this.#socket;
-    socket.on("error", (error) => {
-      this.#error ??= error;
-    });
-    socket.on("end", () => receiver.receiveEnd());
-    socket.on("close", () => receiver.transportClosed(this.#error));
+    const first = this.#receiver === null;
+    this.#receiver = receiver;
+    if (first) {
+      socket.on("error", this.#onError);
+      socket.on("end", this.#onEnd);
+      socket.on("close", this.#onClose);
+    }
     if (socket.destroyed) {
       queueMicrotask(() => receiver.transportClosed(this.#error));
       return;
     }
     // A paused socket tells of its end all the same.
     if (socket.readableEnded) queueMicrotask(() => receiver.receiveEnd());
-    socket.on("data", (chunk) => receiver.receive(chunk));
+    if (first) socket.on("data", this.#onData);
     // The handshake may have left it paused.
     if (!this.#paused) socket.resume();
+  }
+
+  /**
+   * Lets go of the socket, for others to read it from the next turn on.
+   *
+   * @param first Bytes that came already, to be read first.
+   */
+  release(first: readonly Uint8Array[]): Duplex {
+    const socket = this.#socket;
+    socket.pause();
+    socket.on("error", ignore);
+    socket.off("error", this.#onError);
+    socket.off("end", this.#onEnd);
+    socket.off("close", this.#onClose);
+    socket.off("data", this.#onData);
+    for (const chunk of first.toReversed()) socket.unshift(chunk);
+    return socket.resume();
   }
 
   /** See {@linkcode Transport}. */
@@ -107,3 +137,5 @@ function addressOf(socket: SocketMembers): NetworkAddress | null {
   if (remoteAddress === undefined || remotePort === undefined) return null;
   return { transport: "tcp", hostname: remoteAddress, port: remotePort };
 }
+
+function ignore(): void {}

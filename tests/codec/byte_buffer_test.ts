@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ByteBuffer } from "../../src/codec/byte_buffer.ts";
+import { ByteBuffer, joinBytes } from "../../src/codec/byte_buffer.ts";
 import { concatBytes, fromHex, toHex } from "../support/frames.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 
@@ -146,4 +146,11 @@ test("ByteBuffer: many short frames that each arrive in two parts cost a small m
     assert.equal(buffer.take().length, 20_000);
   });
   assert.ok(total <= 200_000, `${total} bytes allocated for 20,000`);
+});
+
+test("chunks are joined in order, and one alone is not copied", () => {
+  const one = fromHex("01 02");
+  assert.equal(joinBytes([one]), one);
+  assert.equal(toHex(joinBytes([])), "");
+  assert.equal(toHex(joinBytes([one, fromHex(""), fromHex("03")])), "010203");
 });

@@ -8,7 +8,6 @@ import {
   endsInMark,
   flushTrailer,
   HeldTail,
-  joinBytes,
   markLength,
   messageEnd,
 } from "../../src/deflate/trailer.ts";
@@ -259,11 +258,4 @@ test("a held tail lets through all but the last bytes, however they are cut", ()
       assert.equal(toHex(concatBytes(output)), toHex(bytes.subarray(0, cut)));
     }
   }
-});
-
-test("chunks are joined in order, and one alone is not copied", () => {
-  const one = fromHex("01 02");
-  assert.equal(joinBytes([one]), one);
-  assert.equal(toHex(joinBytes([])), "");
-  assert.equal(toHex(joinBytes([one, fromHex(""), fromHex("03")])), "010203");
 });

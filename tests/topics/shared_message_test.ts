@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { inflateRawSync } from "node:zlib";
 import { FrameEncoder } from "../../src/codec/frame_encoder.ts";
-import { FrameLog, SharedFrame } from "../../src/codec/frame_log.ts";
+import { FrameLog, SharedFrame } from "../../src/codec/shared_frame.ts";
 import type { DeflateStage } from "../../src/deflate/deflate_stage.ts";
 import type { DeflateParameters } from "../../src/deflate/negotiation.ts";
 import {

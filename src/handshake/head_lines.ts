@@ -1,0 +1,26 @@
+/**
+ * The lines of an HTTP/1.1 message's head (RFC 9112, sections 2 and 5).
+ */
+
+import { type HeaderEntry, isFieldContent } from "./header.ts";
+import { isToken, trimWhitespace } from "./header_syntax.ts";
+
+/** Bytes as text, one character each; at most 64 KiB of them. */
+export function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let start = 0; start < bytes.length; start += 4096) {
+    text += String.fromCharCode(...bytes.subarray(start, start + 4096));
+  }
+  return text;
+}
+
+/**
+ * Parses a header line; `null` if it is none. One that begins with whitespace
+ * would continue the line before: that is obsolete.
+ */
+export function parseHeaderLine(line: string): HeaderEntry | null {
+  const colon = line.indexOf(":");
+  const name = line.slice(0, Math.max(0, colon));
+  const value = trimWhitespace(line.slice(colon + 1));
+  return isToken(name) && isFieldContent(value) ? [name, value] : null;
+}

@@ -1,0 +1,251 @@
+/**
+ * Bun's own TCP sockets, without `node:net` between them and the connection.
+ *
+ * @module
+ */
+import type {
+  NetworkAddress,
+  Transport,
+  TransportReceiver,
+} from "../connection/transport.ts";
+import type { NativeListener, NativeListenerOptions } from "./native.ts";
+
+/** The parts of `Bun.Socket` that are used here. */
+interface BunSocket {
+  data: BunSocketTransport;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  setNoDelay(noDelay: boolean): boolean;
+  write(bytes: Uint8Array): number;
+  pause(): void;
+  resume(): void;
+  shutdown(): void;
+  end(): void;
+  terminate(): void;
+}
+
+/** The parts of `Bun.SocketHandler` that are used here. */
+interface BunSocketHandler {
+  readonly binaryType: "uint8array";
+  open(socket: BunSocket): void;
+  data(socket: BunSocket, chunk: Uint8Array<ArrayBuffer>): void;
+  drain(socket: BunSocket): void;
+  end(socket: BunSocket): void;
+  close(socket: BunSocket, error?: Error): void;
+  error(socket: BunSocket, error: Error): void;
+}
+
+/** The parts of the `Bun` namespace that are used here. */
+interface BunNamespace {
+  listen(options: {
+    hostname: string;
+    port: number;
+    reusePort: boolean;
+    allowHalfOpen: true;
+    socket: BunSocketHandler;
+  }): {
+    readonly hostname: string;
+    readonly port: number;
+    stop(): void;
+    ref(): void;
+    unref(): void;
+  };
+}
+
+/** Listens with `Bun.listen()`; `null` where this is not Bun. */
+export function listenOnBun(
+  options: NativeListenerOptions,
+): NativeListener | null {
+  const bun = (globalThis as { Bun?: BunNamespace }).Bun;
+  if (bun === undefined) return null;
+  const { hostname, port, reusePort, onTransport } = options;
+  const listener = bun.listen({
+    hostname,
+    port,
+    reusePort,
+    allowHalfOpen: true,
+    socket: {
+      binaryType: "uint8array",
+      open(socket) {
+        const transport = new BunSocketTransport(socket);
+        socket.data = transport;
+        onTransport(transport);
+      },
+      data: (socket, chunk) => socket.data.received(chunk),
+      drain: (socket) => socket.data.drained(),
+      end: (socket) => socket.data.ended(),
+      close: (socket, error) => socket.data.closed(error ?? null),
+      error: (socket, error) => socket.data.failed(error),
+    },
+  });
+  return {
+    address: { hostname: listener.hostname, port: listener.port },
+    close: () => {
+      listener.stop();
+      return Promise.resolve();
+    },
+    ref: () => listener.ref(),
+    unref: () => listener.unref(),
+  };
+}
+
+/** Bytes that the system did not take yet, and who waits for them. */
+interface Unsent {
+  bytes: Uint8Array;
+  readonly written: (() => void) | undefined;
+}
+
+/** See the module. */
+export class BunSocketTransport implements Transport {
+  readonly #socket: BunSocket;
+  #receiver: TransportReceiver | null = null;
+  #unsent: Unsent[] = [];
+  #buffered = 0;
+  #paused = false;
+  #ending = false;
+  #peerEnded = false;
+  #closed = false;
+  #error: Error | null = null;
+  /** See {@linkcode Transport}. */
+  readonly copies = true;
+  /** See {@linkcode Transport}. */
+  readonly lends = false;
+  /** The peer's address. */
+  readonly remoteAddress: NetworkAddress;
+
+  /** @param socket A socket that was accepted just now. */
+  constructor(socket: BunSocket) {
+    this.#socket = socket;
+    const { remoteAddress: hostname, remotePort: port } = socket;
+    this.remoteAddress = { transport: "tcp", hostname, port };
+    socket.setNoDelay(true);
+  }
+
+  /** See {@linkcode Transport}. */
+  get bufferedAmount(): number {
+    return this.#buffered;
+  }
+
+  /** See {@linkcode Transport}. */
+  start(receiver: TransportReceiver): void {
+    this.#receiver = receiver;
+    if (this.#closed) {
+      queueMicrotask(() => receiver.transportClosed(this.#error));
+    } else if (this.#peerEnded) {
+      queueMicrotask(() => receiver.receiveEnd());
+    }
+  }
+
+  /** See {@linkcode Transport}. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    if (!this.#closed) this.#socket.pause();
+  }
+
+  /** See {@linkcode Transport}. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (!this.#closed) this.#socket.resume();
+  }
+
+  /** See {@linkcode Transport}. */
+  write(chunks: readonly Uint8Array[], written?: () => void): void {
+    if (this.#closed || this.#ending) return;
+    const last = chunks.length - 1;
+    for (let index = 0; index <= last; index++) {
+      this.#write(chunks[index], index === last ? written : undefined);
+    }
+  }
+
+  /** See {@linkcode Transport}. */
+  end(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#endIfSent();
+  }
+
+  /** See {@linkcode Transport}. */
+  destroy(): void {
+    if (!this.#closed) this.#socket.terminate();
+  }
+
+  /** Bytes have arrived. */
+  received(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#receiver?.receive(chunk);
+  }
+
+  /** The system takes bytes again. */
+  drained(): void {
+    const unsent = this.#unsent;
+    let sent = 0;
+    while (sent < unsent.length) {
+      const next = unsent[sent];
+      const length = this.#send(next.bytes);
+      this.#buffered -= length;
+      if (length < next.bytes.length) {
+        next.bytes = next.bytes.subarray(length);
+        break;
+      }
+      sent++;
+      next.written?.();
+    }
+    unsent.splice(0, sent);
+    this.#endIfSent();
+  }
+
+  /** The peer has ended its direction. */
+  ended(): void {
+    this.#peerEnded = true;
+    this.#receiver?.receiveEnd();
+    this.#closeIfDone();
+  }
+
+  /** The socket is gone. */
+  closed(error: Error | null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#error ??= error;
+    this.#unsent = [];
+    this.#buffered = 0;
+    this.#receiver?.transportClosed(this.#error);
+  }
+
+  /** The socket has failed; it closes next. */
+  failed(error: Error): void {
+    this.#error ??= error;
+  }
+
+  #write(bytes: Uint8Array, written: (() => void) | undefined): void {
+    let rest = bytes;
+    if (this.#unsent.length === 0) {
+      const length = this.#send(bytes);
+      if (length === bytes.length) {
+        // As with any transport, not before the call has returned.
+        if (written !== undefined) queueMicrotask(written);
+        return;
+      }
+      rest = bytes.subarray(length);
+    }
+    this.#buffered += rest.length;
+    this.#unsent.push({ bytes: rest, written });
+  }
+
+  /** Says how many bytes the system took; the socket closes if it fails. */
+  #send(bytes: Uint8Array): number {
+    return this.#closed ? 0 : Math.max(0, this.#socket.write(bytes));
+  }
+
+  #endIfSent(): void {
+    if (!this.#ending || this.#closed || this.#unsent.length > 0) return;
+    this.#socket.shutdown();
+    this.#closeIfDone();
+  }
+
+  #closeIfDone(): void {
+    if (this.#peerEnded && this.#ending && this.#unsent.length === 0) {
+      this.#socket.end();
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * What connects to a native listener, up to the head of its first request. One
+ * to upgrade is answered from here; anything else is for an HTTP server.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { Duplex } from "node:stream";
+import { joinBytes } from "../codec/byte_buffer.ts";
+import type { Transport, TransportReceiver } from "../connection/transport.ts";
+import type { HandshakeRequest } from "../handshake/request.ts";
+import { readUpgradeHead } from "../handshake/upgrade_head.ts";
+import type { HandshakeSocket } from "./handshake_socket.ts";
+import { NodeSocketTransport } from "./node_socket.ts";
+import { TransportDuplex } from "./transport_duplex.ts";
+
+/** How many bytes behind a request are taken before it is answered. */
+const maxEarly = 64 * 1024;
+
+/** Who takes what has come in. */
+export interface FrontDoorOwner {
+  /** Whether the connections are TLS. */
+  readonly secure: boolean;
+  /** A request to upgrade. */
+  upgrade(request: HandshakeRequest, socket: HandshakeSocket): void;
+  /** Something else: an HTTP server has to read it. */
+  other(socket: Duplex): void;
+  /** No whole head has come in time. */
+  late(socket: Duplex): void;
+}
+
+/** See the module. */
+export class FrontDoor {
+  readonly #owner: FrontDoorOwner;
+  readonly #timeout: number;
+  /** Those of which no whole head has come, the oldest first, and since when. */
+  readonly #waiting = new Map<ArrivingSocket, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  /** @param timeout Milliseconds for a whole head to come. */
+  constructor(owner: FrontDoorOwner, timeout: number) {
+    this.#owner = owner;
+    this.#timeout = timeout;
+  }
+
+  /** Takes a connection that was accepted just now. */
+  take(transport: Transport): void {
+    if (this.#closed) {
+      transport.start(nobody);
+      transport.destroy();
+      return;
+    }
+    const socket = new ArrivingSocket(transport, this.#owner, this.#waiting);
+    this.#waiting.set(socket, performance.now());
+    this.#timer ??= this.#arm(this.#timeout);
+    transport.start(socket);
+  }
+
+  /** Takes no more, and drops those that wait. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const socket of this.#waiting.keys()) socket.destroy();
+  }
+
+  #arm(milliseconds: number): ReturnType<typeof setTimeout> {
+    return setTimeout(() => this.#sweep(), milliseconds);
+  }
+
+  #sweep(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const [socket, since] of this.#waiting) {
+      const left = since + this.#timeout - now;
+      if (left > 1) {
+        this.#timer = this.#arm(left);
+        return;
+      }
+      this.#waiting.delete(socket);
+      this.#owner.late(socket.toDuplex());
+    }
+  }
+}
+
+/** A connection before it is a WebSocket. */
+class ArrivingSocket implements TransportReceiver, HandshakeSocket {
+  readonly #transport: Transport;
+  readonly #owner: FrontDoorOwner;
+  readonly #waiting: Map<ArrivingSocket, number>;
+  #asked = false;
+  #early: Uint8Array<ArrayBuffer>[] = [];
+  #earlyLength = 0;
+  gone = false;
+  onGone: (() => void) | null = null;
+
+  constructor(
+    transport: Transport,
+    owner: FrontDoorOwner,
+    waiting: Map<ArrivingSocket, number>,
+  ) {
+    this.#transport = transport;
+    this.#owner = owner;
+    this.#waiting = waiting;
+  }
+
+  get secure(): boolean {
+    return this.#owner.secure;
+  }
+
+  receive(chunk: Uint8Array<ArrayBuffer>): void {
+    if (this.#asked) {
+      this.#keep(chunk);
+      return;
+    }
+    let bytes = chunk;
+    if (this.#early.length > 0) {
+      this.#keep(chunk);
+      bytes = joinBytes(this.#early);
+      this.#early = [];
+      this.#earlyLength = 0;
+    }
+    const head = readUpgradeHead(bytes);
+    if (typeof head === "object") {
+      this.#settle();
+      if (head.length < bytes.length) this.#keep(bytes.subarray(head.length));
+      this.#owner.upgrade(head.request, this);
+      return;
+    }
+    this.#keep(bytes);
+    if (head === "incomplete") return;
+    this.#settle();
+    this.#owner.other(this.toDuplex());
+  }
+
+  receiveEnd(): void {
+    // Who ends before a request is there wants nothing.
+    if (!this.#asked) this.#transport.destroy();
+  }
+
+  transportClosed(): void {
+    this.gone = true;
+    this.#waiting.delete(this);
+    this.onGone?.();
+  }
+
+  accept(
+    head: string,
+  ): { transport: Transport; early: Uint8Array<ArrayBuffer> } {
+    this.#transport.write([Buffer.from(head, "latin1")]);
+    const early = joinBytes(this.#early);
+    this.#early = [];
+    this.#transport.resume();
+    return { transport: this.#transport, early };
+  }
+
+  toDuplex(): Duplex {
+    const transport = this.#transport;
+    const early = this.#early;
+    this.#early = [];
+    return transport instanceof NodeSocketTransport
+      ? transport.release(early)
+      : new TransportDuplex(transport, this.secure, early);
+  }
+
+  destroy(): void {
+    this.#transport.destroy();
+  }
+
+  /** The first request is there. */
+  #settle(): void {
+    this.#asked = true;
+    this.#waiting.delete(this);
+  }
+
+  #keep(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#early.push(this.#transport.lends ? chunk.slice() : chunk);
+    this.#earlyLength += chunk.length;
+    if (this.#earlyLength >= maxEarly) this.#transport.pause();
+  }
+}
+
+const nobody: TransportReceiver = {
+  receive() {},
+  receiveEnd() {},
+  transportClosed() {},
+};
