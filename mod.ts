@@ -15,6 +15,12 @@
  * @module
  */
 export { accept, type AcceptOptions } from "./src/accept.ts";
+export type {
+  Backplane,
+  BackplaneReceiver,
+} from "./src/backplane/backplane.ts";
+export { BackplaneError } from "./src/backplane/error.ts";
+export type { BackplaneState } from "./src/backplane/health.ts";
 export { WebSocketStream, type WebSocketStreamOptions } from "./src/client.ts";
 export { type CloseBody, CloseCode } from "./src/close.ts";
 export {
@@ -100,7 +106,11 @@ export {
   type Server,
   type ShutdownOptions,
 } from "./src/serve.ts";
-export { Topics, type TopicsPublishOptions } from "./src/topics/topics.ts";
+export {
+  Topics,
+  type TopicsOptions,
+  type TopicsPublishOptions,
+} from "./src/topics/topics.ts";
 export type { ByteDuplex } from "./src/transport/duplex.ts";
 export {
   createUpgradeHandler,

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Backplane } from "./backplane/backplane.ts";
 import { WebSocketConnection } from "./connection/connection.ts";
 import {
   checkFunctions,
@@ -121,6 +122,12 @@ export interface UpgradeOptions<Data = unknown> extends ConnectionOptions {
    */
   topics?: Topics;
   /**
+   * Relays the server's topics to and from other processes, such as a
+   * `RedisBackplane` of `@weir/ws/redis`. Default none. With the option `topics`,
+   * give it to the `Topics` instead.
+   */
+  backplane?: Backplane;
+  /**
    * Is told what a handler, a hook or `upgrade` failed with. `socket` is missing
    * where there is no connection yet. By default it is written to the console.
    */
@@ -153,7 +160,7 @@ export class Upgrader {
     checkFunctions(options, "upgrade", "onError");
     checkProtocols(options.protocols ?? []);
     if (options.origins !== undefined) checkOriginPolicy(options.origins);
-    this.topics = checkTopics(options.topics ?? new Topics());
+    this.topics = topicsOf(options);
     this.#options = options;
     this.#connectionOptions = resolveConnectionOptions(options);
     this.#deflate = resolveDeflateOptions(options.deflate);
@@ -404,6 +411,19 @@ export function createUpgradeHandler(
       new HttpHandshakeSocket(socket, head),
     );
   };
+}
+
+function topicsOf({ topics, backplane, onError }: UpgradeOptions): Topics {
+  if (topics === undefined) {
+    return new Topics({
+      ...backplane === undefined ? {} : { backplane },
+      ...onError === undefined ? {} : { onError: (error) => onError(error) },
+    });
+  }
+  if (backplane === undefined) return checkTopics(topics);
+  throw new TypeError(
+    "the options `topics` and `backplane` are both given: make the topics with new Topics({ backplane })",
+  );
 }
 
 function acceptingHead(

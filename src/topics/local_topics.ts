@@ -6,9 +6,23 @@
 import type { Outbound } from "../connection/outbound.ts";
 import type { SharedMessage } from "../deflate/shared_message.ts";
 
+/** Is told which topics there are. */
+export interface TopicWatcher {
+  /** A topic has got its first subscriber. */
+  topicAdded(topic: string): void;
+  /** A topic has lost its last subscriber. */
+  topicRemoved(topic: string): void;
+}
+
 /** See the module. A topic is there as long as it has subscribers. */
 export class LocalTopics {
   readonly #subscribers = new Map<string, Set<Outbound>>();
+  readonly #watcher: TopicWatcher | null;
+
+  /** @param watcher Who is told of topics. */
+  constructor(watcher: TopicWatcher | null) {
+    this.#watcher = watcher;
+  }
 
   /** How many are subscribed to a topic. */
   count(topic: string): number {
@@ -27,6 +41,7 @@ export class LocalTopics {
     const subscribers = this.#subscribers.get(topic);
     if (subscribers === undefined) {
       this.#subscribers.set(topic, new Set([subscriber]));
+      this.#watcher?.topicAdded(topic);
     } else {
       subscribers.add(subscriber);
     }
@@ -37,7 +52,9 @@ export class LocalTopics {
     const subscribers = this.#subscribers.get(topic);
     if (subscribers === undefined) return;
     subscribers.delete(subscriber);
-    if (subscribers.size === 0) this.#subscribers.delete(topic);
+    if (subscribers.size > 0) return;
+    this.#subscribers.delete(topic);
+    this.#watcher?.topicRemoved(topic);
   }
 
   /**

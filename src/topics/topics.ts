@@ -3,6 +3,9 @@
  *
  * @module
  */
+import type { Backplane } from "../backplane/backplane.ts";
+import type { BackplaneState } from "../backplane/health.ts";
+import { checkBackplane, Relay } from "../backplane/relay.ts";
 import { describe, isBinary, toBytes } from "../codec/message_encoder.ts";
 import {
   type Membership,
@@ -11,9 +14,24 @@ import {
   type PublishOptions,
   WebSocketConnection,
 } from "../connection/connection.ts";
+import { checkFunctions } from "../connection/handler.ts";
 import type { Outbound } from "../connection/outbound.ts";
 import { SharedMessage } from "../deflate/shared_message.ts";
 import { LocalTopics } from "./local_topics.ts";
+
+/** Options of {@linkcode Topics}. */
+export interface TopicsOptions {
+  /**
+   * Relays to and from the other processes that have the same topics. One
+   * backplane serves one `Topics`. By default topics are local to the process.
+   */
+  backplane?: Backplane;
+  /**
+   * Is told, with a `BackplaneError`, once of each outage of the backplane and of
+   * messages that were lost. By default it is written to the console.
+   */
+  onError?: (error: unknown) => void;
+}
 
 /** Options of {@linkcode Topics.publish} and `Server.publish()`. */
 export interface TopicsPublishOptions extends PublishOptions {
@@ -42,6 +60,10 @@ let publishFrom: (
  * nobody: the message waits for it, up to its `maxBufferedBytes`. What one
  * publishes to a topic arrives in the order of the calls.
  *
+ * With a backplane, what is published reaches the subscribers in other processes
+ * as well: each message at most once, and those that one process publishes on one
+ * topic in their order. While its broker is away they reach the own process only.
+ *
  * @example
  * ```ts
  * import { createServer } from "node:http";
@@ -62,13 +84,52 @@ let publishFrom: (
  * ```
  */
 export class Topics {
-  readonly #local = new LocalTopics();
+  readonly #relay: Relay | null;
+  readonly #local: LocalTopics;
 
   static {
     joinTopics = (topics, outbound) =>
       new Member(topics, topics.#local, outbound);
     publishFrom = (topics, except, topic, message, options) =>
       topics.#publish(except, topic, message, options);
+  }
+
+  /**
+   * Makes topics that nothing is subscribed to.
+   *
+   * @param options What relays to other processes; nothing by default.
+   * @throws {TypeError} For options of another type.
+   */
+  constructor(options: TopicsOptions = {}) {
+    checkFunctions(options, "onError");
+    const { backplane, onError = console.error } = options;
+    this.#relay = backplane === undefined ? null : new Relay(
+      checkBackplane(backplane),
+      onError,
+      (topic, { message, compress, lossy }) => {
+        if (!this.#local.hasOthers(topic, null)) return;
+        const shared = new SharedMessage(message, compress);
+        this.#local.deliver(topic, shared, null, lossy);
+      },
+    );
+    this.#local = new LocalTopics(this.#relay);
+  }
+
+  /**
+   * How the backplane is doing, as of now, for a metric or a health check; `null`
+   * without one.
+   *
+   * @example
+   * ```ts
+   * import { serve } from "@weir/ws";
+   *
+   * const server = serve({ port: 0 }, { open: (socket) => socket.subscribe("news") });
+   * const { backplane } = server.topics;
+   * if (backplane?.connected === false) console.log("the broker is away");
+   * ```
+   */
+  get backplane(): BackplaneState | null {
+    return this.#relay?.state ?? null;
   }
 
   /**
@@ -81,8 +142,8 @@ export class Topics {
    * can be changed at once.
    * @param options Whom to leave out, and whether to compress.
    * @returns How many connections it is sent to: those that are closing, were
-   * excluded or, with `lossy`, are too slow do not count. It does not say that it
-   * has arrived.
+   * excluded or, with `lossy`, are too slow do not count, nor do those in other
+   * processes. It does not say that it has arrived.
    * @throws {TypeError} For a topic or a message of another type.
    */
   publish(
@@ -115,11 +176,10 @@ export class Topics {
         }: serialise it first, for example with JSON.stringify(), or read the bytes of a Blob`,
       );
     }
+    const content = typeof message === "string" ? message : toBytes(message);
+    this.#relay?.publish(topic, { message: content, compress, lossy });
     if (!this.#local.hasOthers(topic, except)) return 0;
-    const shared = new SharedMessage(
-      typeof message === "string" ? message : toBytes(message),
-      compress,
-    );
+    const shared = new SharedMessage(content, compress);
     return this.#local.deliver(topic, shared, except, lossy);
   }
 }

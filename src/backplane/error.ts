@@ -1,0 +1,38 @@
+/**
+ * What goes wrong between processes.
+ *
+ * @module
+ */
+
+/**
+ * What `onError` is told of a backplane: the broker cannot be reached, messages
+ * were lost on the way, or what came in is not what Weir sends. None of it ends a
+ * connection, and messages are still delivered within the process.
+ *
+ * @example
+ * ```ts
+ * import { BackplaneError, serve } from "@weir/ws";
+ *
+ * serve({
+ *   port: 0,
+ *   onError(error) {
+ *     if (error instanceof BackplaneError) console.warn(error.message, error.cause);
+ *     else console.error(error);
+ *   },
+ * }, { open: (socket) => socket.subscribe("news") });
+ * ```
+ */
+export class BackplaneError extends Error {
+  /** `"BackplaneError"`. */
+  override readonly name = "BackplaneError";
+
+  /**
+   * Makes one; the library does.
+   *
+   * @param message What is wrong.
+   * @param options Its `cause`: what the backplane threw or rejected with.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,107 @@
+/** Brokers for tests: Debian's redis-server and nats-server, on free ports. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** The brokers that can be started. */
+export type BrokerName = "redis" | "nats";
+
+const commands: Record<
+  BrokerName,
+  (port: number, folder: string) => [string, string[]]
+> = {
+  redis: (port, folder) => [
+    "redis-server",
+    ["--bind", "127.0.0.1", "--port", `${port}`, "--dir", folder].concat(
+      ["--save", "", "--appendonly", "no"],
+    ),
+  ],
+  nats: (port) => ["nats-server", ["--addr", "127.0.0.1", "--port", `${port}`]],
+};
+
+/** A broker in a process of its own, which can be killed and started again. */
+export class Broker {
+  readonly name: BrokerName;
+  readonly port: number;
+  readonly #folder: string;
+  #child: ChildProcess | null = null;
+
+  private constructor(name: BrokerName, port: number, folder: string) {
+    this.name = name;
+    this.port = port;
+    this.#folder = folder;
+  }
+
+  /** Starts one. */
+  static async start(name: BrokerName): Promise<Broker> {
+    const folder = await mkdtemp(join(tmpdir(), `weir-${name}-`));
+    const broker = new Broker(name, await freePort(), folder);
+    await broker.start();
+    return broker;
+  }
+
+  /** Starts it, on the same port as before, and waits until it listens. */
+  async start(): Promise<void> {
+    const [program, parameters] = commands[this.name](this.port, this.#folder);
+    const child = spawn(program, parameters, {
+      stdio: "ignore",
+      // Where Debian has nats-server.
+      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
+    });
+    this.#child = child;
+    let failure: Error | null = null;
+    child.on("error", (error) => failure = error);
+    child.on("exit", (code) => failure ??= new Error(`exit status ${code}`));
+    const deadline = performance.now() + 20_000;
+    while (!await this.#listens()) {
+      if (failure !== null || performance.now() > deadline) {
+        throw new Error(
+          `${program} does not run: apt-get install -y --no-install-recommends ${program}`,
+          { cause: failure },
+        );
+      }
+      await delay(20);
+    }
+  }
+
+  /** Kills it, and waits until it is gone. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === null) return;
+    this.#child = null;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, "exit");
+    child.kill("SIGKILL");
+    await exit;
+  }
+
+  /** Kills it, and removes what it has left. */
+  async end(): Promise<void> {
+    await this.kill();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #listens(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = connect(this.port, "127.0.0.1");
+      socket.on("connect", () => resolve(true));
+      socket.on("error", () => resolve(false));
+      socket.on("connect", () => socket.destroy());
+    });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
