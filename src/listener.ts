@@ -10,7 +10,12 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
+import {
+  createServer as createNetServer,
+  type Server as NetServer,
+} from "node:net";
 import type { Duplex } from "node:stream";
+import { createServer as createTlsServer } from "node:tls";
 import type { NetworkAddress, UnixAddress } from "./connection/transport.ts";
 import { HandshakeError } from "./handshake/response.ts";
 import { DenoTlsListener, hasDenoTls } from "./transport/deno_tls.ts";
@@ -29,6 +34,15 @@ export interface ListenOptions {
   cert?: string;
   /** The private key of the certificate as PEM. */
   key?: string;
+  /**
+   * Lets other processes listen on the same port, if they ask for it too; the
+   * kernel spreads the connections over them (`SO_REUSEPORT`). Default false.
+   *
+   * On Linux and the BSDs; elsewhere listening fails with `ENOTSUP`. Node has it
+   * since 22.12. On Deno together with TLS the process needs the flag
+   * `--unstable-net`. A Unix socket can't be shared so.
+   */
+  reusePort?: boolean;
 }
 
 /** Where a server listens. */
@@ -60,6 +74,8 @@ export class HttpListener {
   readonly #events: ListenerEvents;
   readonly #timeouts: ListenerTimeouts;
   #denoTls: DenoTlsListener | null = null;
+  /** What listens in place of `#server`. */
+  #acceptor: NetServer | null = null;
   #address: ServerAddress | null = null;
   /** Whether it speaks TLS. */
   readonly secure: boolean;
@@ -124,18 +140,21 @@ export class HttpListener {
   /** Keeps the process running while the server listens; the default. */
   ref(): void {
     this.#denoTls?.ref();
+    this.#acceptor?.ref();
     this.#server.ref();
   }
 
   /** Lets the process end though the server listens. */
   unref(): void {
     this.#denoTls?.unref();
+    this.#acceptor?.unref();
     this.#server.unref();
   }
 
   async #stopListening(): Promise<void> {
     // Its callback is not waited for: on Bun it does not come while a client is
     // in the middle of a TLS handshake.
+    this.#acceptor?.close();
     if (this.#denoTls === null) this.#server.close();
     else await this.#denoTls.close();
   }
@@ -145,11 +164,14 @@ export class HttpListener {
   }
 
   #listenNode(): Promise<void> {
-    const { path, port = 8000, hostname = "0.0.0.0" } = this.#options;
-    const server = this.#server;
+    const { path, port = 8000, hostname = "0.0.0.0", reusePort } =
+      this.#options;
+    const server = reusePort ? this.#sharingServer() : this.#server;
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      server.listen(path === undefined ? { port, host: hostname } : { path });
+      server.listen(
+        path === undefined ? { port, host: hostname, reusePort } : { path },
+      );
       server.once("listening", () => {
         server.off("error", reject);
         server.on("error", (error) => this.#events.failed(error));
@@ -163,10 +185,23 @@ export class HttpListener {
     });
   }
 
+  /** The server that can share its port: Bun's HTTP server can't, its others can. */
+  #sharingServer(): NetServer {
+    if (!("Bun" in globalThis)) return this.#server;
+    const { cert, key } = this.#options;
+    const accept = (socket: Duplex): void => {
+      this.#server.emit("connection", socket);
+    };
+    return this.#acceptor = this.secure
+      ? createTlsServer({ cert, key }, accept)
+      : createNetServer(accept);
+  }
+
   #listenDenoTls(): void {
-    const { port = 8000, hostname = "0.0.0.0", cert, key } = this.#options;
+    const { port = 8000, hostname = "0.0.0.0", cert, key, reusePort = false } =
+      this.#options;
     this.#denoTls = new DenoTlsListener(
-      { port, hostname, cert: cert!, key: key! },
+      { port, hostname, cert: cert!, key: key!, reusePort },
       this.#timeouts.handshakeTimeout,
       (socket) => this.#server.emit("connection", socket),
       (error) => this.#events.failed(error),
@@ -199,7 +234,7 @@ export class HttpListener {
 }
 
 function checkListenOptions(options: ListenOptions): void {
-  const { port, path, hostname, cert, key } = options;
+  const { port, path, hostname, cert, key, reusePort } = options;
   if (
     port !== undefined &&
     !(Number.isInteger(port) && port >= 0 && port <= 65535)
@@ -211,6 +246,13 @@ function checkListenOptions(options: ListenOptions): void {
       `path (${
         JSON.stringify(path)
       }) names a Unix socket, which has no port or hostname: leave those out`,
+    );
+  }
+  if (path !== undefined && reusePort) {
+    throw new TypeError(
+      `reusePort is for TCP ports; the Unix socket ${
+        JSON.stringify(path)
+      } can't be shared: leave one of them out`,
     );
   }
   if ((cert === undefined) !== (key === undefined)) {

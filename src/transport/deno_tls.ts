@@ -38,8 +38,10 @@ interface DenoListener {
 /** The parts of the `Deno` namespace that are used here. */
 interface DenoNamespace {
   listenTls(
-    options: { port: number; hostname: string; cert: string; key: string },
+    options: DenoTlsOptions,
   ): DenoListener;
+  /** Is there with the flag `--unstable-net` only. */
+  listenDatagram?: unknown;
 }
 
 /** Whether this is Deno. */
@@ -61,6 +63,8 @@ export interface DenoTlsOptions {
   readonly cert: string;
   /** Its private key as PEM. */
   readonly key: string;
+  /** Whether other processes may listen on the same port. */
+  readonly reusePort: boolean;
 }
 
 /** Accepts TLS connections and hands them out as Node sockets. */
@@ -77,6 +81,8 @@ export class DenoTlsListener {
    * @param onSocket Is given each connection.
    * @param onFailed Is told if the listener is lost.
    * @throws The system's error if it can't listen.
+   * @throws {Error} For `reusePort` without `--unstable-net`: Deno would end the
+   * process.
    */
   constructor(
     options: DenoTlsOptions,
@@ -84,7 +90,13 @@ export class DenoTlsListener {
     onSocket: (socket: DenoTlsSocket) => void,
     onFailed: (error: Error) => void,
   ) {
-    this.#listener = denoNamespace()!.listenTls({ ...options });
+    const deno = denoNamespace()!;
+    if (options.reusePort && deno.listenDatagram === undefined) {
+      throw new Error(
+        "reusePort with TLS is unstable in Deno: start it with --unstable-net",
+      );
+    }
+    this.#listener = deno.listenTls({ ...options });
     this.#accepting = this.#accept(handshakeTimeout, onSocket, onFailed);
   }
 
