@@ -153,6 +153,12 @@ class Supervisor {
         listens = true;
         resolve(message.listening);
       });
+      // It could not be started at all: there is no "exit".
+      worker.on("error", (error) => {
+        if (worker.pid !== undefined) return;
+        console.error(error.message);
+        worker.emit("exit", 1, null);
+      });
       worker.on("exit", (code, signal) => {
         this.#workers.delete(worker);
         if (this.#stopped !== null) {
