@@ -50,9 +50,9 @@ async function startTwo(
   flags: string[],
 ): Promise<{ url: string; children: ChildProcess[] }> {
   const first = await start(0, scheme, flags);
-  assert.ok(first.url, first.error);
+  assert.ok(first.url, first.error ?? "");
   const second = await start(Number(new URL(first.url).port), scheme, flags);
-  assert.equal(second.url, first.url, second.error);
+  assert.equal(second.url, first.url, second.error ?? "");
   return { url: first.url, children: [first.child, second.child] };
 }
 

@@ -23,5 +23,5 @@ try {
 }
 process.on("message", async () => {
   await server.shutdown();
-  process.disconnect();
+  process.disconnect!();
 });
