@@ -122,7 +122,7 @@ test("reusePort: over TLS as well, requests and upgrades alike", async () => {
       });
       request.on("upgrade", (_response, socket, head) => {
         socket.on("error", () => {});
-        const chunks = [head];
+        const chunks: Uint8Array[] = [head];
         const read = () => {
           const greeting = Buffer.concat(chunks);
           // Two bytes of header, then the text.
@@ -130,7 +130,7 @@ test("reusePort: over TLS as well, requests and upgrades alike", async () => {
           resolve(greeting.subarray(2).toString());
           socket.destroy();
         };
-        socket.on("data", (chunk) => {
+        socket.on("data", (chunk: Uint8Array) => {
           chunks.push(chunk);
           read();
         });
