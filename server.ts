@@ -13,6 +13,12 @@ import {
   readCommandLine,
   shutdownOnSignals,
 } from "./src/demonstration/process.ts";
+import {
+  isWorker,
+  joinSupervisor,
+  superviseWorkers,
+  workerOptions,
+} from "./src/demonstration/workers.ts";
 
 const paths: Paths = {
   "/echo": {
@@ -43,8 +49,20 @@ const paths: Paths = {
 const options = readCommandLine();
 
 try {
+  const { workers = 1 } = options;
+  if (workers > 1 && !isWorker()) {
+    await superviseWorkers(options, (server) => announce(server, paths));
+  } else {
+    await run();
+  }
+} catch (error) {
+  exitUnheard(error, options);
+}
+
+async function run(): Promise<void> {
   const server = serve({
     ...options,
+    ...workerOptions(),
     fetch: servePage(paths),
     upgrade(request) {
       const { pathname } = new URL(request.url);
@@ -53,8 +71,7 @@ try {
     },
   }, paths["/echo"].handler);
   await server.ready;
+  if (isWorker()) return joinSupervisor(server);
   announce(server, paths);
   shutdownOnSignals(server);
-} catch (error) {
-  exitUnheard(error, options);
 }

@@ -18,7 +18,7 @@ import type {
 } from "./connection/transport.ts";
 import type { HandshakeRequest } from "./handshake/request.ts";
 import { HandshakeError } from "./handshake/response.ts";
-import { listenOnBun } from "./transport/bun_socket.ts";
+import { isBun, listenOnBun } from "./transport/bun_socket.ts";
 import { isDeno, listenOnDeno } from "./transport/deno_socket.ts";
 import { FrontDoor } from "./transport/front_door.ts";
 import {
@@ -43,6 +43,15 @@ export interface ListenOptions {
   cert?: string;
   /** The private key of the certificate as PEM. */
   key?: string;
+  /**
+   * Lets other processes listen on the same port, if they ask for it too; the
+   * kernel spreads the connections over them (`SO_REUSEPORT`). Default false.
+   *
+   * On Linux and the BSDs; elsewhere listening fails with `ENOTSUP`. Node has it
+   * since 22.12. On Deno together with TLS the process needs the flag
+   * `--unstable-net`. A Unix socket can't be shared so.
+   */
+  reusePort?: boolean;
 }
 
 /** Where a server listens. */
@@ -169,18 +178,24 @@ export class HttpListener {
 
   /**
    * Whether the runtime's own listener is used, which costs less for each
-   * connection and message than `node:http` does. Only Deno's does TLS.
+   * connection and message than `node:http` does. For TLS it is Deno's that has
+   * backpressure, and all but Bun's `node:https` can share a port.
    */
   #isNative(): boolean {
-    return this.#options.path === undefined && (!this.secure || isDeno());
+    const { path, reusePort = false } = this.#options;
+    return path === undefined &&
+      (!this.secure || isDeno() || (reusePort && isBun()));
   }
 
   #listenNode(): Promise<void> {
-    const { path, port = 8000, hostname = "0.0.0.0" } = this.#options;
+    const { path, port = 8000, hostname = "0.0.0.0", reusePort } =
+      this.#options;
     const server = this.#server;
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      server.listen(path === undefined ? { port, host: hostname } : { path });
+      server.listen(
+        path === undefined ? { port, host: hostname, reusePort } : { path },
+      );
       server.once("listening", () => {
         server.off("error", reject);
         server.on("error", (error) => this.#events.failed(error));
@@ -199,7 +214,7 @@ export class HttpListener {
     const options = {
       hostname,
       port,
-      reusePort: false,
+      reusePort: this.#options.reusePort ?? false,
       onTransport: (transport: Transport) => this.#frontDoor.take(transport),
       onFailed: (error: Error) => this.#events.failed(error),
     };
@@ -207,8 +222,9 @@ export class HttpListener {
     const tls = this.secure
       ? { cert: cert!, key: key!, handshakeTimeout }
       : null;
-    this.#native = await (listenOnDeno(options, tls) ?? listenOnBun(options) ??
-      listenOnNode(options));
+    this.#native = await (listenOnDeno(options, tls) ??
+      (tls === null ? listenOnBun(options) : null) ??
+      listenOnNode(options, tls));
     this.#address = { transport: "tcp", ...this.#native.address };
     // Only a server that listens has keep-alive and its timeouts.
     Object.defineProperty(this.#server, "listening", { value: true });
@@ -241,7 +257,7 @@ function tooSlow(): HandshakeError {
 }
 
 function checkListenOptions(options: ListenOptions): void {
-  const { port, path, hostname, cert, key } = options;
+  const { port, path, hostname, cert, key, reusePort } = options;
   if (
     port !== undefined &&
     !(Number.isInteger(port) && port >= 0 && port <= 65535)
@@ -253,6 +269,13 @@ function checkListenOptions(options: ListenOptions): void {
       `path (${
         JSON.stringify(path)
       }) names a Unix socket, which has no port or hostname: leave those out`,
+    );
+  }
+  if (path !== undefined && reusePort) {
+    throw new TypeError(
+      `reusePort is for TCP ports; the Unix socket ${
+        JSON.stringify(path)
+      } can't be shared: leave one of them out`,
     );
   }
   if ((cert === undefined) !== (key === undefined)) {

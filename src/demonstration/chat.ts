@@ -4,24 +4,17 @@
  * @module
  */
 
-import type { ConnectionHooks, WebSocketConnection } from "../../mod.ts";
+import type { ConnectionHooks } from "../../mod.ts";
 
-/** Makes the hooks of a room in which every message goes to all the others. */
+const topic = "/chat";
+
+/**
+ * Makes the hooks of a room in which every message goes to all the others, in
+ * whichever of the workers they are.
+ */
 export function chat(): ConnectionHooks {
-  const members = new Set<WebSocketConnection>();
   return {
-    open(socket) {
-      members.add(socket);
-    },
-    message(sender, message) {
-      for (const member of members) {
-        // Not awaited: a slow member must not hold up the others. What it has
-        // not read yet is bounded by its own `maxBufferedBytes`.
-        if (member !== sender) void member.send(message);
-      }
-    },
-    close(socket) {
-      members.delete(socket);
-    },
+    open: (socket) => socket.subscribe(topic),
+    message: (sender, message) => void sender.publish(topic, message),
   };
 }

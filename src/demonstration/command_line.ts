@@ -14,6 +14,12 @@ export class CommandLineError extends Error {
   override name = "CommandLineError";
 }
 
+/** What the flags say. */
+export interface CommandLine extends ServeOptions {
+  /** How many processes are to serve. Default 1. */
+  workers?: number;
+}
+
 interface Flag {
   type: "string" | "boolean";
   short?: string;
@@ -53,6 +59,11 @@ const flags: Record<string, Flag> = {
     value: "off|auto|standard|zlib",
     about: "compression of messages (default auto)",
   },
+  workers: {
+    type: "string",
+    value: "NUMBER",
+    about: "processes that share the port (default 1)",
+  },
   help: { type: "boolean", short: "h", about: "print this text" },
 };
 
@@ -77,11 +88,11 @@ export function helpText(): string {
  *
  * @param args The arguments after the script's name; `--name value` and
  *   `--name=value` mean the same, and of a flag given twice the last one counts.
- * @returns The options for `serve()`, or `"help"` when help was asked for.
+ * @returns The options for `serve()` and the number of workers, or `"help"` when help was asked for.
  * @throws {CommandLineError} For an unknown flag, a value that is missing or
  *   unusable, flags that exclude each other, and a file that cannot be read.
  */
-export function parseCommandLine(args: string[]): ServeOptions | "help" {
+export function parseCommandLine(args: string[]): CommandLine | "help" {
   const values = readFlags(args);
   if (values.has("help")) return "help";
 
@@ -94,13 +105,15 @@ export function parseCommandLine(args: string[]): ServeOptions | "help" {
     throw new CommandLineError("--key needs --cert, its certificate, as well");
   }
 
-  const options = readAddress(values);
+  const options: CommandLine = readAddress(values);
   if (cert !== undefined && key !== undefined) {
     options.cert = readPem("--cert", cert, "CERTIFICATE");
     options.key = readPem("--key", key, "PRIVATE KEY");
   }
   const deflate = values.get("deflate");
   if (deflate !== undefined) options.deflate = readDeflate(deflate);
+  const workers = values.get("workers");
+  if (workers !== undefined) options.workers = readWorkers(workers, options);
   return options;
 }
 
@@ -175,6 +188,21 @@ function readPort(text: string): number {
     );
   }
   return port;
+}
+
+function readWorkers(text: string, { path }: ServeOptions): number {
+  const workers = Number(text);
+  if (!/^\d+$/.test(text) || workers < 1 || workers > 1024) {
+    throw new CommandLineError(
+      `--workers must be a whole number from 1 to 1024, not ${quote(text)}`,
+    );
+  }
+  if (workers > 1 && path !== undefined) {
+    throw new CommandLineError(
+      "--workers needs a port, as a Unix socket can't be shared: leave out --unix",
+    );
+  }
+  return workers;
 }
 
 function readDeflate(text: string): ServeOptions["deflate"] {

@@ -8,6 +8,7 @@
 import process from "node:process";
 import type { ServeOptions, Server } from "../../mod.ts";
 import {
+  type CommandLine,
   CommandLineError,
   helpText,
   parseCommandLine,
@@ -23,10 +24,10 @@ import type { Paths } from "./paths.ts";
 const sameSignalWithin = 500;
 
 /** How long clients get to answer the close frame, in milliseconds. */
-const shutdownTimeout = 3_000;
+export const shutdownTimeout = 3_000;
 
 /** Reads the process's flags; help ends the process with 0, bad flags with 2. */
-export function readCommandLine(): ServeOptions {
+export function readCommandLine(): CommandLine {
   try {
     const options = parseCommandLine(process.argv.slice(2));
     if (options !== "help") return options;
@@ -39,8 +40,11 @@ export function readCommandLine(): ServeOptions {
   }
 }
 
+/** What is announced of a server. */
+export type Announced = Pick<Server, "addr" | "url">;
+
 /** Prints where the server listens and what each path does. */
-export function announce(server: Server, paths: Paths): void {
+export function announce(server: Announced, paths: Paths): void {
   const { addr, url } = server;
   const isUnix = addr.transport === "unix";
   const address = isUnix ? addr.path : url.replace("ws", "http");
@@ -68,6 +72,8 @@ function reasonOf(error: unknown, { path }: ServeOptions): string {
       return "permission denied";
     case "EADDRNOTAVAIL":
       return "this machine has no such address";
+    case "ENOTSUP":
+      return "this system can't share a port, leave out --workers";
     case "ENOENT":
       return "no such directory";
     case "ENOTFOUND":
@@ -78,24 +84,49 @@ function reasonOf(error: unknown, { path }: ServeOptions): string {
   }
 }
 
+/** Closes every connection with 1001, and drops what is left after a while. */
+export function shutDown(server: Server): Promise<void> {
+  return server.shutdown({
+    reason: "The server stops",
+    timeout: shutdownTimeout,
+  });
+}
+
 /**
  * On Ctrl-C and SIGTERM closes every connection with 1001 and ends the process
  * with 0. A second signal ends it at once.
  */
 export function shutdownOnSignals(server: Server): void {
+  stopOnSignals(
+    () => `${server.sockets.size} connections`,
+    () => shutDown(server),
+  );
+}
+
+/**
+ * On Ctrl-C and SIGTERM stops something and ends the process with 0. A second
+ * signal ends it at once.
+ *
+ * @param what Says what is closed.
+ * @param stop Closes it.
+ * @param kill Is called before the process ends at once.
+ */
+export function stopOnSignals(
+  what: () => string,
+  stop: () => Promise<void>,
+  kill: () => void = () => {},
+): void {
   let stoppingSince: number | undefined;
-  const stop = async (signal: "SIGINT" | "SIGTERM") => {
+  const onSignal = async (signal: "SIGINT" | "SIGTERM") => {
     if (stoppingSince !== undefined) {
       if (performance.now() - stoppingSince < sameSignalWithin) return;
+      kill();
       process.exit(signal === "SIGINT" ? 130 : 143);
     }
     stoppingSince = performance.now();
-    console.log(`${signal}: closing ${server.sockets.size} connections.`);
+    console.log(`${signal}: closing ${what()}.`);
     try {
-      await server.shutdown({
-        reason: "The server stops",
-        timeout: shutdownTimeout,
-      });
+      await stop();
       console.log("Closed.");
       process.exit(0);
     } catch (error) {
@@ -103,6 +134,6 @@ export function shutdownOnSignals(server: Server): void {
       process.exit(1);
     }
   };
-  process.on("SIGINT", () => void stop("SIGINT"));
-  process.on("SIGTERM", () => void stop("SIGTERM"));
+  process.on("SIGINT", () => void onSignal("SIGINT"));
+  process.on("SIGTERM", () => void onSignal("SIGTERM"));
 }

@@ -52,6 +52,11 @@ interface BunNamespace {
   };
 }
 
+/** Whether this is Bun. */
+export function isBun(): boolean {
+  return "Bun" in globalThis;
+}
+
 /** Listens with `Bun.listen()`; `null` where this is not Bun. */
 export function listenOnBun(
   options: NativeListenerOptions,

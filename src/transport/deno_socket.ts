@@ -12,7 +12,11 @@ import type {
   Transport,
   TransportReceiver,
 } from "../connection/transport.ts";
-import type { NativeListener, NativeListenerOptions } from "./native.ts";
+import type {
+  NativeListener,
+  NativeListenerOptions,
+  NativeTlsOptions,
+} from "./native.ts";
 
 /** The parts of `Deno.TcpConn` and `Deno.TlsConn` that are used here. */
 export interface DenoConnection {
@@ -55,6 +59,8 @@ interface DenoNamespace {
       reusePort: boolean;
     },
   ): DenoListener;
+  /** Is there with the flag `--unstable-net` only. */
+  listenDatagram?: unknown;
 }
 
 /** Whether this is Deno. */
@@ -66,29 +72,26 @@ function denoNamespace(): DenoNamespace | undefined {
   return (globalThis as { Deno?: DenoNamespace }).Deno;
 }
 
-/** As whom to speak TLS. */
-export interface DenoTlsOptions {
-  /** The certificate chain as PEM. */
-  readonly cert: string;
-  /** Its private key as PEM. */
-  readonly key: string;
-  /** Milliseconds for the TLS handshake. */
-  readonly handshakeTimeout: number;
-}
-
 /**
  * Listens with `Deno.listen()` or `Deno.listenTls()`; `null` where this is not
  * Deno.
  *
  * @throws The system's error if it can't listen.
+ * @throws {Error} For TLS with `reusePort` without `--unstable-net`: Deno would
+ * end the process.
  */
 export function listenOnDeno(
   options: NativeListenerOptions,
-  tls: DenoTlsOptions | null,
+  tls: NativeTlsOptions | null,
 ): NativeListener | null {
   const deno = denoNamespace();
   if (deno === undefined) return null;
   const { hostname, port, reusePort } = options;
+  if (tls !== null && reusePort && deno.listenDatagram === undefined) {
+    throw new Error(
+      "reusePort with TLS is unstable in Deno: start it with --unstable-net",
+    );
+  }
   const listener = tls === null
     ? deno.listen({ hostname, port, reusePort })
     : deno.listenTls({

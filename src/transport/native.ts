@@ -19,6 +19,16 @@ export interface NativeListenerOptions {
   readonly onFailed: (error: Error) => void;
 }
 
+/** As whom to speak TLS. */
+export interface NativeTlsOptions {
+  /** The certificate chain as PEM. */
+  readonly cert: string;
+  /** Its private key as PEM. */
+  readonly key: string;
+  /** Milliseconds for the TLS handshake. */
+  readonly handshakeTimeout: number;
+}
+
 /** A listener. */
 export interface NativeListener {
   /** Where it listens. */

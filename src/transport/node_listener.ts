@@ -1,24 +1,33 @@
 /**
- * Node's TCP listener, below `node:http`.
+ * Node's TCP and TLS listeners, below `node:http`.
  *
  * @module
  */
-import { type AddressInfo, createServer } from "node:net";
-import type { NativeListener, NativeListenerOptions } from "./native.ts";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import type {
+  NativeListener,
+  NativeListenerOptions,
+  NativeTlsOptions,
+} from "./native.ts";
 import { NodeSocketTransport } from "./node_socket.ts";
 
 /**
- * Listens with `net.Server`.
+ * Listens with `net.Server` or `tls.Server`.
  *
  * @throws The system's error if it can't listen.
  */
 export function listenOnNode(
   options: NativeListenerOptions,
+  tls: NativeTlsOptions | null,
 ): Promise<NativeListener> {
   const { hostname, port, reusePort, onTransport, onFailed } = options;
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const accept = (socket: Socket): void => {
     onTransport(new NodeSocketTransport(socket));
-  });
+  };
+  const server = tls === null
+    ? createServer({ allowHalfOpen: true }, accept)
+    : createTlsServer({ ...tls, allowHalfOpen: true }, accept);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ port, host: hostname, reusePort }, () => {

@@ -53,6 +53,14 @@ test("command line: --deflate turns compression off, or chooses its backend", ()
   assertRefused(["--deflate", "gzip"], /--deflate .*"gzip"/);
 });
 
+test("command line: --workers is how many processes share the port", () => {
+  assert.deepEqual(parseCommandLine(["--workers=2"]), {
+    port: 8000,
+    hostname: "127.0.0.1",
+    workers: 2,
+  });
+});
+
 test("command line: --help and -h win over everything usable", () => {
   assert.equal(parseCommandLine(["--help"]), "help");
   assert.equal(parseCommandLine(["--port=1", "-h"]), "help");
@@ -67,6 +75,7 @@ test("command line: the help text names every flag", () => {
       "key",
       "unix",
       "deflate",
+      "workers",
       "help",
     ]
   ) {
@@ -116,6 +125,9 @@ const refused: [string[], RegExp][] = [
   [["--port", "0x50"], /from 0 to 65535, not "0x50"/],
   [["--port", "80.5"], /from 0 to 65535, not "80.5"/],
   [["--port", " "], /from 0 to 65535, not " "/],
+  [["--workers", "0"], /from 1 to 1024, not "0"/],
+  [["--workers", "two"], /from 1 to 1024, not "two"/],
+  [["--workers", "2", "--unix", "weir.sock"], /--workers needs a port/],
   [["--cert", "cert.pem"], /--cert needs --key/],
   [["--key", "key.pem"], /--key needs --cert/],
   [

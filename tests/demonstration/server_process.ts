@@ -17,6 +17,7 @@ export interface Finished {
 }
 
 export interface ServerProcess {
+  pid: number;
   /** What it listens on, as printed in its first line. */
   address: string;
   /** Everything it has printed until it listened. */
@@ -30,6 +31,7 @@ export interface ServerProcess {
 }
 
 interface Child {
+  pid: number;
   finished: Promise<Finished>;
   stdout(): string;
   onOutput(listener: () => void): void;
@@ -53,6 +55,7 @@ function start(args: string[]): Child {
     stderr += text;
   });
   return {
+    pid: child.pid!,
     finished: new Promise((resolve, reject) => {
       child.on("error", reject);
       child.on("exit", () => hasEnded = true);
@@ -113,6 +116,7 @@ export async function listen(...args: string[]): Promise<ServerProcess> {
     throw new Error(`No address in its first line: ${announcement}`);
   }
   return {
+    pid: child.pid,
     address,
     announcement,
     urlOf(path) {
