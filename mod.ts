@@ -93,14 +93,34 @@ export {
   type Role,
 } from "./src/frame.ts";
 export type { OriginPolicy } from "./src/handshake/origin.ts";
+export type { HandshakeRequest } from "./src/handshake/request.ts";
 export type { ListenOptions, ServerAddress } from "./src/listener.ts";
+export type {
+  HistogramBucket,
+  HistogramMetrics,
+} from "./src/metrics/histogram.ts";
+export type {
+  BackplaneMetrics,
+  CompressionMetrics,
+  ConnectionsMetrics,
+  HandshakesMetrics,
+  KeepAliveMetrics,
+  ServerMetrics,
+  TrafficMetrics,
+} from "./src/metrics/metrics.ts";
 export {
   serve,
   type ServeOptions,
   type Server,
   type ShutdownOptions,
 } from "./src/serve.ts";
+export type { TopicsTotals } from "./src/topics/local_topics.ts";
 export { Topics, type TopicsPublishOptions } from "./src/topics/topics.ts";
+export type {
+  CloseDiagnostic,
+  ConnectionDiagnostic,
+  HandshakeDiagnostic,
+} from "./src/transport/diagnostics.ts";
 export type { ByteDuplex } from "./src/transport/duplex.ts";
 export {
   createUpgradeHandler,

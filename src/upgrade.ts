@@ -42,6 +42,7 @@ import {
   acceptValue,
   checkHandshakeRequest,
   type HandshakeOffer,
+  type HandshakeRequest,
 } from "./handshake/request.ts";
 import {
   checkResponseHeaders,
@@ -54,13 +55,20 @@ import {
   checkSelectedProtocol,
   selectProtocol,
 } from "./handshake/subprotocol.ts";
+import { Counters } from "./metrics/counters.ts";
+import { collectMetrics, type ServerMetrics } from "./metrics/metrics.ts";
 import { checkTopics, joinTopics, Topics } from "./topics/topics.ts";
+import {
+  publishClose,
+  publishConnection,
+  publishHandshake,
+} from "./transport/diagnostics.ts";
 import {
   headersFrom,
   writeRefusal,
   writeResponse,
 } from "./transport/http_message.ts";
-import { NodeSocketTransport } from "./transport/node_socket.ts";
+import { addressOf, NodeSocketTransport } from "./transport/node_socket.ts";
 
 /** What the `upgrade` hook may give for a connection that it accepts. */
 export interface UpgradeAnswer<Data = unknown> {
@@ -128,6 +136,7 @@ export class Upgrader {
   readonly sockets: Set<WebSocketConnection> = new Set();
   /** What they subscribe to. */
   readonly topics: Topics;
+  readonly #counters = new Counters();
   readonly #options: UpgradeOptions;
   readonly #connectionOptions: ResolvedConnectionOptions;
   readonly #handler: Handler;
@@ -175,8 +184,13 @@ export class Upgrader {
         this.#ask(this.#options.upgrade, request, socket, head, offer);
       }
     } catch (error) {
-      this.#refuse(socket, error);
+      this.#refuse(request, socket, error);
     }
+  }
+
+  /** See {@linkcode ServerMetrics}. */
+  metrics(): ServerMetrics {
+    return collectMetrics(this.#counters, this.sockets, this.topics, null);
   }
 
   /** Accepts no more, and resolves when no connection is left. */
@@ -199,12 +213,7 @@ export class Upgrader {
 
   #check(request: IncomingMessage): HandshakeOffer {
     if (this.#closing) throw shuttingDown();
-    const offer = checkHandshakeRequest({
-      method: request.method ?? "",
-      target: request.url ?? "",
-      httpVersion: request.httpVersion,
-      rawHeaders: request.rawHeaders,
-    });
+    const offer = checkHandshakeRequest(headOf(request));
     if (!isOriginAllowed(offer.origin, offer.host, this.#options.origins)) {
       throw new HandshakeError(
         403,
@@ -233,19 +242,21 @@ export class Upgrader {
       const answer = await this.#limit(
         hook(requestOf(request, socket, offer, gone.signal)),
       );
-      if (socket.destroyed) return;
-      if (isResponse(answer)) {
+      if (socket.destroyed) {
+        this.#tell(request, socket, null);
+      } else if (isResponse(answer)) {
         await writeResponse(
           socket,
           answer,
           this.#connectionOptions.closeTimeout,
         );
+        this.#tell(request, socket, answer.status, answer.statusText);
       } else {
         if (this.#closing) throw shuttingDown();
         this.#accept(request, socket, head, offer, checkAnswer(answer));
       }
     } catch (error) {
-      this.#refuse(socket, error);
+      this.#refuse(request, socket, error);
     } finally {
       socket.off("close", onClose);
       this.#undecided.delete(socket);
@@ -297,7 +308,10 @@ export class Upgrader {
       extensions,
       answer.headers,
     );
-    if (socket.destroyed) return;
+    if (socket.destroyed) {
+      this.#tell(request, socket, null);
+      return;
+    }
     socket.write(responseHead, "latin1");
 
     const transport = new NodeSocketTransport(socket);
@@ -305,7 +319,13 @@ export class Upgrader {
       transport,
       "server",
       this.#connectionOptions,
-      agreement && createDeflateStages(agreement, "server", deflateOptions!),
+      agreement && createDeflateStages(
+        agreement,
+        "server",
+        deflateOptions!,
+        this.#counters,
+      ),
+      this.#counters,
     );
     const member = joinTopics(this.topics, session.outbound);
     const secure = isSecure(socket);
@@ -324,18 +344,22 @@ export class Upgrader {
       session,
       handler,
       this.#onError,
-      () => {
+      (result) => {
         member.leave();
         this.sockets.delete(connection);
+        this.#counters.closes.add(result.closeCode);
+        publishClose(connection, result);
         this.#settleIdle();
       },
     );
+    this.#tell(request, socket, 101, "", connection);
+    publishConnection(connection);
     runner.start(
       new Uint8Array(head.buffer as ArrayBuffer, head.byteOffset, head.length),
     );
   }
 
-  #refuse(socket: Duplex, error: unknown): void {
+  #refuse(request: IncomingMessage, socket: Duplex, error: unknown): void {
     let refusal = error;
     if (!(refusal instanceof HandshakeError)) {
       report(this.#onError as (error: unknown) => unknown, error);
@@ -345,7 +369,34 @@ export class Upgrader {
       );
     }
     const { closeTimeout } = this.#connectionOptions;
+    const { status, message } = refusal as HandshakeError;
+    const answered = !socket.destroyed;
     writeRefusal(socket, refusal as HandshakeError, closeTimeout);
+    this.#tell(request, socket, answered ? status : null, message);
+  }
+
+  /** Counts a handshake that was decided on, and tells those who listen. */
+  #tell(
+    request: IncomingMessage,
+    socket: Duplex,
+    status: number | null,
+    reason = "",
+    connection: WebSocketConnection | null = null,
+  ): void {
+    if (connection === null) {
+      this.#counters.handshakesRefused.add(
+        status === null ? "aborted" : String(status),
+      );
+    } else {
+      this.#counters.handshakesAccepted++;
+    }
+    publishHandshake(() => ({
+      request: headOf(request),
+      remoteAddress: addressOf(socket),
+      status,
+      reason,
+      socket: connection,
+    }));
   }
 
   #isIdle(): boolean {
@@ -432,6 +483,11 @@ function acceptingHead(
 
 function sha1(text: string): string {
   return createHash("sha1").update(text).digest("base64");
+}
+
+function headOf(request: IncomingMessage): HandshakeRequest {
+  const { method = "", url = "", httpVersion, rawHeaders } = request;
+  return { method, target: url, httpVersion, rawHeaders };
 }
 
 function isSecure(socket: Duplex): boolean {

@@ -13,7 +13,7 @@ import {
 } from "../connection/connection.ts";
 import type { Outbound } from "../connection/outbound.ts";
 import { SharedMessage } from "../deflate/shared_message.ts";
-import { LocalTopics } from "./local_topics.ts";
+import { LocalTopics, type TopicsTotals } from "./local_topics.ts";
 
 /** Options of {@linkcode Topics.publish} and `Server.publish()`. */
 export interface TopicsPublishOptions extends PublishOptions {
@@ -23,6 +23,9 @@ export interface TopicsPublishOptions extends PublishOptions {
 
 /** Makes a connection's part in topics; `leave()` ends it. */
 export let joinTopics: (topics: Topics, outbound: Outbound) => Member;
+
+/** What {@linkcode Topics} hold just now. */
+export let totalsOf: (topics: Topics) => TopicsTotals;
 
 let publishFrom: (
   topics: Topics,
@@ -67,6 +70,7 @@ export class Topics {
   static {
     joinTopics = (topics, outbound) =>
       new Member(topics, topics.#local, outbound);
+    totalsOf = (topics) => topics.#local.totals;
     publishFrom = (topics, except, topic, message, options) =>
       topics.#publish(except, topic, message, options);
   }

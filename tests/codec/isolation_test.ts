@@ -10,6 +10,8 @@ const root = new URL("../../src/", import.meta.url);
  */
 const layers: readonly (readonly string[])[] = [
   ["frame.ts", "close.ts", "error.ts", "turn.ts"],
+  // What the layers below count; who asks for it stands behind `topics/`.
+  ["metrics/counters.ts", "metrics/histogram.ts"],
   ["mask.ts"],
   ["codec/"],
   // The negotiation of deflate is written in the terms of the handshake.
@@ -17,6 +19,7 @@ const layers: readonly (readonly string[])[] = [
   ["deflate/"],
   ["connection/"],
   ["topics/"],
+  ["metrics/"],
   ["transport/"],
   [
     "accept.ts",
