@@ -5,7 +5,11 @@
  * @module
  */
 
-import type { FetchHandler, ServerMetrics } from "../../mod.ts";
+import type {
+  BackplaneMetrics,
+  FetchHandler,
+  ServerMetrics,
+} from "../../mod.ts";
 
 /** Where the metrics are. */
 export const metricsPath = "/metrics";
@@ -132,14 +136,41 @@ export function formatMetrics(metrics: ServerMetrics): string {
     "Subscriptions to topics.",
     topics.subscriptions,
   );
-  if (backplane !== null && backplane.connected !== null) {
-    text.gauge(
-      "backplane_connected",
-      "Whether the broker behind the topics can be reached.",
-      backplane.connected ? 1 : 0,
-    );
-  }
+  if (backplane !== null) addBackplane(text, backplane);
   return text.toString();
+}
+
+function addBackplane(text: MetricsText, backplane: BackplaneMetrics): void {
+  text.gauge(
+    "backplane_connected",
+    "Whether the broker behind the topics can be reached.",
+    backplane.connected ? 1 : 0,
+  );
+  text.counter(
+    "backplane_sent_messages_total",
+    "Messages that were handed to the broker.",
+    backplane.messagesOut,
+  );
+  text.counter(
+    "backplane_received_messages_total",
+    "Messages of other processes that came in.",
+    backplane.messagesIn,
+  );
+  text.counter(
+    "backplane_failed_messages_total",
+    "Messages that were not relayed, as the broker was away.",
+    backplane.messagesFailed,
+  );
+  text.counter(
+    "backplane_missed_messages_total",
+    "Messages of other processes that are known to be lost on the way.",
+    backplane.messagesMissed,
+  );
+  text.counter(
+    "backplane_malformed_payloads_total",
+    "Payloads that came in and were not understood.",
+    backplane.malformed,
+  );
 }
 
 /**

@@ -98,10 +98,20 @@ export interface KeepAliveMetrics {
   readonly roundTrips: HistogramMetrics;
 }
 
-/** What the backplane did. */
+/** What the backplane of the topics did. */
 export interface BackplaneMetrics {
-  /** Just now: whether the broker can be reached; `null` where that is not known. */
-  readonly connected: boolean | null;
+  /** Just now: whether the broker can be reached, as far as is known. */
+  readonly connected: boolean;
+  /** Messages that were handed to the broker. */
+  readonly messagesOut: number;
+  /** Messages of other processes that came in. */
+  readonly messagesIn: number;
+  /** Messages of this process that were not relayed, as the broker was away. */
+  readonly messagesFailed: number;
+  /** Messages of other processes that are known to be lost on the way. */
+  readonly messagesMissed: number;
+  /** Payloads that came in and were not understood. */
+  readonly malformed: number;
 }
 
 /**

@@ -6,14 +6,6 @@
 import type { Outbound } from "../connection/outbound.ts";
 import type { SharedMessage } from "../deflate/shared_message.ts";
 
-/** What there is in this process. */
-export interface TopicsTotals {
-  /** Topics with at least one subscriber. */
-  readonly topics: number;
-  /** Subscribers of all topics: a connection counts once for each of its topics. */
-  readonly subscriptions: number;
-}
-
 /** See the module. A topic is there as long as it has subscribers. */
 export class LocalTopics {
   readonly #subscribers = new Map<string, Set<Outbound>>();
@@ -21,13 +13,6 @@ export class LocalTopics {
   /** How many are subscribed to a topic. */
   count(topic: string): number {
     return this.#subscribers.get(topic)?.size ?? 0;
-  }
-
-  /** How many topics there are, and how many subscriptions to them. */
-  get totals(): TopicsTotals {
-    let subscriptions = 0;
-    for (const { size } of this.#subscribers.values()) subscriptions += size;
-    return { topics: this.#subscribers.size, subscriptions };
   }
 
   /** Whether there is anyone but one to deliver to. */
@@ -77,4 +62,19 @@ export class LocalTopics {
     }
     return taken;
   }
+
+  /** How many topics there are, and how many subscriptions to them. */
+  get totals(): TopicsTotals {
+    let subscriptions = 0;
+    for (const { size } of this.#subscribers.values()) subscriptions += size;
+    return { topics: this.#subscribers.size, subscriptions };
+  }
+}
+
+/** What there is in this process. */
+export interface TopicsTotals {
+  /** Topics with at least one subscriber. */
+  readonly topics: number;
+  /** Subscribers of all topics: a connection counts once for each of its topics. */
+  readonly subscriptions: number;
 }
