@@ -108,19 +108,19 @@ export type {
   ServerMetrics,
   TrafficMetrics,
 } from "./src/metrics/metrics.ts";
+export type { TopicsTotals } from "./src/topics/local_topics.ts";
+export type {
+  CloseDiagnostic,
+  ConnectionDiagnostic,
+  HandshakeDiagnostic,
+} from "./src/transport/diagnostics.ts";
 export {
   serve,
   type ServeOptions,
   type Server,
   type ShutdownOptions,
 } from "./src/serve.ts";
-export type { TopicsTotals } from "./src/topics/local_topics.ts";
 export { Topics, type TopicsPublishOptions } from "./src/topics/topics.ts";
-export type {
-  CloseDiagnostic,
-  ConnectionDiagnostic,
-  HandshakeDiagnostic,
-} from "./src/transport/diagnostics.ts";
 export type { ByteDuplex } from "./src/transport/duplex.ts";
 export {
   createUpgradeHandler,
