@@ -24,6 +24,8 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   readonly #onWritten = (): void => this.#written();
   /** How many bytes the transport was given. */
   #given = 0;
+  /** Messages that were encoded since the last write. */
+  #messages = 0;
   #corked = false;
   #scheduled = false;
   /** How many bytes were handed to the system so far. */
@@ -88,7 +90,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     // What keeps the very bytes may hand them to one who changes them.
     const own = frame instanceof SharedFrame && !this.#transport.copies;
     this.#encoder.append(own ? frame.unshared() : frame);
-    if (frame.fin && !isControl(frame.opcode)) this.#counters.messagesSent++;
+    if (frame.fin && !isControl(frame.opcode)) this.#messages++;
     if (this.#corked || this.#scheduled) return;
     this.#scheduled = true;
     scheduleFlush(this);
@@ -146,6 +148,8 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
       length + this.#transport.bufferedAmount >= this.#highWaterMark;
     this.#given += length;
     this.#counters.bytesSent += length;
+    this.#counters.messagesSent += this.#messages;
+    this.#messages = 0;
     const chunks = this.#encoder.take();
     const given = this.#encoder.takeGiven();
     this.#transport.write(

@@ -39,7 +39,7 @@ export class Counters {
   messagesReceived = 0;
   /** Bytes from clients, behind the opening handshake. */
   bytesReceived = 0;
-  /** Messages to clients, whose last frame was encoded. */
+  /** Messages to clients, whose last frame was given to the transport. */
   messagesSent = 0;
   /** Bytes to clients, behind the opening handshake, given to the transport. */
   bytesSent = 0;
