@@ -99,7 +99,26 @@ export {
   type Role,
 } from "./src/frame.ts";
 export type { OriginPolicy } from "./src/handshake/origin.ts";
+export type { HandshakeRequest } from "./src/handshake/request.ts";
 export type { ListenOptions, ServerAddress } from "./src/listener.ts";
+export type {
+  HistogramBucket,
+  HistogramMetrics,
+} from "./src/metrics/histogram.ts";
+export type {
+  CompressionMetrics,
+  ConnectionsMetrics,
+  HandshakesMetrics,
+  KeepAliveMetrics,
+  ServerMetrics,
+  TrafficMetrics,
+} from "./src/metrics/metrics.ts";
+export type { TopicsTotals } from "./src/topics/local_topics.ts";
+export type {
+  CloseDiagnostic,
+  ConnectionDiagnostic,
+  HandshakeDiagnostic,
+} from "./src/transport/diagnostics.ts";
 export {
   serve,
   type ServeOptions,

@@ -3,10 +3,11 @@
  * `node server.ts`, with `--help` for its flags.
  */
 
-import { serve } from "./mod.ts";
+import { serve, type Server } from "./mod.ts";
 import { chat } from "./src/demonstration/chat.ts";
 import { notFound, servePage } from "./src/demonstration/page.ts";
 import type { Paths } from "./src/demonstration/paths.ts";
+import { serveMetrics } from "./src/demonstration/prometheus.ts";
 import {
   announce,
   exitUnheard,
@@ -60,10 +61,10 @@ try {
 }
 
 async function run(): Promise<void> {
-  const server = serve({
+  const server: Server = serve({
     ...options,
     ...workerOptions(),
-    fetch: servePage(paths),
+    fetch: serveMetrics(() => server.metrics(), servePage(paths)),
     upgrade(request) {
       const { pathname } = new URL(request.url);
       if (!Object.hasOwn(paths, pathname)) return notFound(pathname, paths);

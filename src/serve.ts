@@ -18,6 +18,7 @@ import {
   type ListenOptions,
   type ServerAddress,
 } from "./listener.ts";
+import type { ServerMetrics } from "./metrics/metrics.ts";
 import type { Topics, TopicsPublishOptions } from "./topics/topics.ts";
 import { type UpgradeOptions, Upgrader } from "./upgrade.ts";
 
@@ -148,6 +149,33 @@ export class Server {
     options?: TopicsPublishOptions,
   ): number {
     return this.topics.publish(topic, message, options);
+  }
+
+  /**
+   * What the server has done so far, and what it is at: connections,
+   * handshakes, traffic, compression, closes, keepalive, topics. Counting costs
+   * messages next to nothing; asking takes time with the number of open
+   * connections and topics, as what waits for each is added up.
+   *
+   * @returns The numbers of this moment, as an object of its own that can be
+   * cloned. It does not change any more.
+   *
+   * @example
+   * ```ts
+   * import { serve } from "@weir/ws";
+   *
+   * const server = serve({ port: 0 }, {
+   *   message: (socket, message) => socket.send(message),
+   * });
+   * const timer = setInterval(() => {
+   *   const { connections, received, bufferedBytes } = server.metrics();
+   *   console.log(connections.open, received.messages, bufferedBytes);
+   * }, 10_000);
+   * server.finished.then(() => clearInterval(timer));
+   * ```
+   */
+  metrics(): ServerMetrics {
+    return this.#upgrader.metrics();
   }
 
   /**

@@ -56,7 +56,14 @@ import {
   checkSelectedProtocol,
   selectProtocol,
 } from "./handshake/subprotocol.ts";
+import { Counters } from "./metrics/counters.ts";
+import { collectMetrics, type ServerMetrics } from "./metrics/metrics.ts";
 import { checkTopics, joinTopics, Topics } from "./topics/topics.ts";
+import {
+  publishClose,
+  publishConnection,
+  publishHandshake,
+} from "./transport/diagnostics.ts";
 import {
   headersFrom,
   writeRefusal,
@@ -140,6 +147,7 @@ export class Upgrader {
   readonly sockets: Set<WebSocketConnection> = new Set();
   /** What they subscribe to. */
   readonly topics: Topics;
+  readonly #counters = new Counters();
   readonly #options: UpgradeOptions;
   readonly #connectionOptions: ResolvedConnectionOptions;
   readonly #handler: Handler;
@@ -185,8 +193,13 @@ export class Upgrader {
         this.#ask(this.#options.upgrade, request, socket, offer);
       }
     } catch (error) {
-      this.#refuse(socket, error);
+      this.#refuse(request, socket, error);
     }
+  }
+
+  /** See {@linkcode ServerMetrics}. */
+  metrics(): ServerMetrics {
+    return collectMetrics(this.#counters, this.sockets, this.topics);
   }
 
   /** Accepts no more, and resolves when no connection is left. */
@@ -236,19 +249,21 @@ export class Upgrader {
       const answer = await this.#limit(
         hook(requestOf(request, socket.secure, offer, gone.signal)),
       );
-      if (socket.gone) return;
-      if (isResponse(answer)) {
+      if (socket.gone) {
+        this.#tell(request, socket, null);
+      } else if (isResponse(answer)) {
         await writeResponse(
           socket.toDuplex(),
           answer,
           this.#connectionOptions.closeTimeout,
         );
+        this.#tell(request, socket, answer.status, answer.statusText);
       } else {
         if (this.#closing) throw shuttingDown();
         this.#accept(request, socket, offer, checkAnswer(answer));
       }
     } catch (error) {
-      this.#refuse(socket, error);
+      this.#refuse(request, socket, error);
     } finally {
       socket.onGone = null;
       this.#undecided.delete(socket);
@@ -299,14 +314,23 @@ export class Upgrader {
       extensions,
       answer.headers,
     );
-    if (socket.gone) return;
+    if (socket.gone) {
+      this.#tell(request, socket, null);
+      return;
+    }
     const { secure } = socket;
     const { transport, early } = socket.accept(responseHead);
     const session = new Session(
       transport,
       "server",
       this.#connectionOptions,
-      agreement && createDeflateStages(agreement, "server", deflateOptions!),
+      agreement && createDeflateStages(
+        agreement,
+        "server",
+        deflateOptions!,
+        this.#counters,
+      ),
+      this.#counters,
     );
     const member = joinTopics(this.topics, session.outbound);
     const connection = new WebSocketConnection(session, {
@@ -324,16 +348,24 @@ export class Upgrader {
       session,
       handler,
       this.#onError,
-      () => {
+      (result) => {
         member.leave();
         this.sockets.delete(connection);
+        this.#counters.closes.add(result.closeCode);
+        publishClose(connection, result);
         this.#settleIdle();
       },
     );
+    this.#tell(request, socket, 101, "", connection);
+    publishConnection(connection);
     runner.start(early);
   }
 
-  #refuse(socket: HandshakeSocket, error: unknown): void {
+  #refuse(
+    request: HandshakeRequest,
+    socket: HandshakeSocket,
+    error: unknown,
+  ): void {
     let refusal = error;
     if (!(refusal instanceof HandshakeError)) {
       report(this.#onError as (error: unknown) => unknown, error);
@@ -343,8 +375,37 @@ export class Upgrader {
       );
     }
     const { closeTimeout } = this.#connectionOptions;
-    if (socket.gone) return;
+    if (socket.gone) {
+      this.#tell(request, socket, null);
+      return;
+    }
+    const { status, message } = refusal as HandshakeError;
     writeRefusal(socket.toDuplex(), refusal as HandshakeError, closeTimeout);
+    this.#tell(request, socket, status, message);
+  }
+
+  /** Counts a handshake that was decided on, and tells those who listen. */
+  #tell(
+    request: HandshakeRequest,
+    socket: HandshakeSocket,
+    status: number | null,
+    reason = "",
+    connection: WebSocketConnection | null = null,
+  ): void {
+    if (connection === null) {
+      this.#counters.handshakesRefused.add(
+        status === null ? "aborted" : String(status),
+      );
+    } else {
+      this.#counters.handshakesAccepted++;
+    }
+    publishHandshake(() => ({
+      request,
+      remoteAddress: socket.remoteAddress,
+      status,
+      reason,
+      socket: connection,
+    }));
   }
 
   #isIdle(): boolean {

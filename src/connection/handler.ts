@@ -116,7 +116,7 @@ export class HandlerRunner implements SessionOwner {
   readonly #session: Session;
   readonly #handler: Handler;
   readonly #onError: ErrorCallback;
-  readonly #onClosed: () => void;
+  readonly #onClosed: (result: CloseResult) => void;
 
   /** @param onClosed Called when the connection is over, before the close hook. */
   constructor(
@@ -124,7 +124,7 @@ export class HandlerRunner implements SessionOwner {
     session: Session,
     handler: Handler,
     onError: ErrorCallback,
-    onClosed: () => void,
+    onClosed: (result: CloseResult) => void,
   ) {
     this.#socket = socket;
     this.#session = session;
@@ -157,7 +157,7 @@ export class HandlerRunner implements SessionOwner {
 
   /** See {@linkcode SessionOwner}. */
   sessionClosed(result: CloseResult): void {
-    this.#onClosed();
+    this.#onClosed(result);
     if (typeof this.#handler !== "function" && this.#handler.close) {
       const { close } = this.#handler;
       this.#runHook(() => close.call(this.#handler, this.#socket, result));

@@ -15,6 +15,7 @@ import type { StageController } from "../codec/stage.ts";
 import type { DeflateStage } from "../deflate/deflate_stage.ts";
 import { SharedMessage } from "../deflate/shared_message.ts";
 import type { OutgoingFrame, Role } from "../frame.ts";
+import type { Counters } from "../metrics/counters.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
 import { isIncomingBody } from "./incoming_message.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
@@ -89,6 +90,7 @@ export class Outbound implements StageController<OutgoingFrame> {
    * Makes the outgoing half of a connection in the given role.
    *
    * @param deflate Compresses messages, where that was agreed.
+   * @param counters What it adds to.
    */
   constructor(
     transport: Transport,
@@ -96,6 +98,7 @@ export class Outbound implements StageController<OutgoingFrame> {
     role: Role,
     options: ResolvedConnectionOptions,
     deflate: DeflateStage | null,
+    counters: Counters,
   ) {
     this.#owner = owner;
     this.#options = options;
@@ -106,6 +109,7 @@ export class Outbound implements StageController<OutgoingFrame> {
       options.writableHighWaterMark,
       () => this.#drained(),
       (reason) => this.#owner.outboundBroken(reason),
+      counters,
     );
   }
 

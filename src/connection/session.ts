@@ -17,6 +17,7 @@ import type { InflateStage } from "../deflate/inflate_stage.ts";
 import type { DeflateStages } from "../deflate/permessage_deflate.ts";
 import { ProtocolError, WebSocketError } from "../error.ts";
 import type { Frame, Role } from "../frame.ts";
+import { type Counters, uncounted } from "../metrics/counters.ts";
 import { afterThisTurn } from "../turn.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
 import { Inbound, type InboundOwner } from "./inbound.ts";
@@ -83,8 +84,11 @@ export class Session
   readonly #messages: MessageDecoder;
   readonly #frames: StageController<Frame>;
   readonly #keepAlive: KeepAlive | null;
+  readonly #counters: Counters;
   #owner: SessionOwner | null = null;
   #pings: PendingPings | null = null;
+  /** When keepalive has sent the ping whose pong has not come, or 0. */
+  #keepAlivePingedAt = 0;
 
   #state: State = "open";
   #paused = false;
@@ -108,16 +112,22 @@ export class Session
   #result: CloseResult | null = null;
   #closed: Deferred<CloseInfo> | null = null;
 
-  /** Makes the session of an end in the given role; {@linkcode start} begins it. */
+  /**
+   * Makes the session of an end in the given role; {@linkcode start} begins it.
+   *
+   * @param counters What it adds to.
+   */
   constructor(
     transport: Transport,
     role: Role,
     options: ResolvedConnectionOptions,
     deflate: DeflateStages | null,
+    counters: Counters = uncounted,
   ) {
     this.#transport = transport;
     this.#options = options;
     this.#role = role;
+    this.#counters = counters;
     const rsv1 = deflate !== null;
     this.#decoder = new FrameDecoder({
       role,
@@ -138,6 +148,7 @@ export class Session
       role,
       options,
       deflate?.deflate ?? null,
+      counters,
     );
     const { keepAlive } = options;
     this.#keepAlive = keepAlive &&
@@ -245,6 +256,7 @@ export class Session
   /** See {@linkcode TransportReceiver}. */
   receive(chunk: Uint8Array<ArrayBuffer>): void {
     this.quietTicks = 0;
+    this.#counters.bytesReceived += chunk.length;
     if (this.#deaf) return;
     this.outbound.cork();
     try {
@@ -325,8 +337,10 @@ export class Session
   enqueue(message: DecodedMessage): void {
     if (this.#deaf) return;
     if (typeof message === "string" || message instanceof Uint8Array) {
+      this.#counters.messagesReceived++;
       this.inbound.push(message);
     } else if ("first" in message) {
+      if (message.fin) this.#counters.messagesReceived++;
       this.inbound.pushFragment(message);
     } else {
       this.#control(message);
@@ -443,11 +457,14 @@ export class Session
 
   /** See {@linkcode KeepAliveMember}. */
   keepAlivePing(): void {
+    this.#counters.keepAlivePings++;
+    this.#keepAlivePingedAt = performance.now();
     this.outbound.control({ type: "ping", payload: new Uint8Array(0) });
   }
 
   /** See {@linkcode KeepAliveMember}. */
   keepAliveTimedOut(): void {
+    this.#counters.keepAliveTimeouts++;
     const { interval, timeout } = this.#options.keepAlive!;
     const message =
       `the peer was silent for ${interval} ms and did not answer a ping within ${timeout} ms`;
@@ -467,11 +484,19 @@ export class Session
         }
         break;
       case "pong":
+        if (message.payload.length === 0) this.#keepAliveAnswered();
         this.#pings?.answer(message.payload);
         break;
       case "close":
         this.#receiveClose(message);
     }
+  }
+
+  /** The pong has the payload of a keepalive ping: none. */
+  #keepAliveAnswered(): void {
+    if (this.#keepAlivePingedAt === 0) return;
+    this.#counters.roundTrips.add(performance.now() - this.#keepAlivePingedAt);
+    this.#keepAlivePingedAt = 0;
   }
 
   #receiveClose(message: CloseMessage): void {

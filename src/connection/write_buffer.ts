@@ -6,7 +6,8 @@
 import { FrameEncoder } from "../codec/frame_encoder.ts";
 import { SharedFrame } from "../codec/shared_frame.ts";
 import type { StageController } from "../codec/stage.ts";
-import type { OutgoingFrame, Role } from "../frame.ts";
+import { isControl, type OutgoingFrame, type Role } from "../frame.ts";
+import type { Counters } from "../metrics/counters.ts";
 import { createDeferred, type Deferred } from "./deferred.ts";
 import { type Flushable, scheduleFlush } from "./flush_schedule.ts";
 import { nextTurn } from "../turn.ts";
@@ -19,9 +20,12 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   readonly #encoder: FrameEncoder;
   readonly #onDrained: () => void;
   readonly #onError: (reason: unknown) => void;
+  readonly #counters: Counters;
   readonly #onWritten = (): void => this.#written();
   /** How many bytes the transport was given. */
   #given = 0;
+  /** Messages that were encoded since the last write. */
+  #messages = 0;
   #corked = false;
   #scheduled = false;
   #full = false;
@@ -34,6 +38,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
    * @param highWaterMark How many bytes wait for the peer before messages do.
    * @param onDrained Called when the transport was full and has room again.
    * @param onError Called when a stage before this one has failed.
+   * @param counters What it adds to.
    */
   constructor(
     transport: Transport,
@@ -41,12 +46,14 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     highWaterMark: number,
     onDrained: () => void,
     onError: (reason: unknown) => void,
+    counters: Counters,
   ) {
     this.#transport = transport;
     this.#highWaterMark = highWaterMark;
     this.#encoder = new FrameEncoder({ role, copyBelow: highWaterMark });
     this.#onDrained = onDrained;
     this.#onError = onError;
+    this.#counters = counters;
   }
 
   /** Bytes that were taken and not handed to the system yet. */
@@ -82,6 +89,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     // What keeps the very bytes may hand them to one who changes them.
     const own = frame instanceof SharedFrame && !this.#transport.copies;
     this.#encoder.append(own ? frame.unshared() : frame);
+    if (frame.fin && !isControl(frame.opcode)) this.#messages++;
     if (this.#corked || this.#scheduled) return;
     this.#scheduled = true;
     scheduleFlush(this);
@@ -138,6 +146,9 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     const filling =
       length + this.#transport.bufferedAmount >= this.#highWaterMark;
     this.#given += length;
+    this.#counters.bytesSent += length;
+    this.#counters.messagesSent += this.#messages;
+    this.#messages = 0;
     const chunks = this.#encoder.take();
     const given = this.#encoder.takeGiven();
     this.#transport.write(

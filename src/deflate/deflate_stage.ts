@@ -6,6 +6,7 @@
 import type { Stage, StageController } from "../codec/stage.ts";
 import { encodeUtf8 } from "../codec/utf8.ts";
 import { isControl, Opcode, type OutgoingFrame } from "../frame.ts";
+import { type CodedBytes, uncounted } from "../metrics/counters.ts";
 import type { Backend } from "./backend.ts";
 import { MessageQueue } from "./message_queue.ts";
 import type { SharedDeflater } from "./shared_deflater.ts";
@@ -34,6 +35,7 @@ export class DeflateStage implements Stage<CompressibleFrame, OutgoingFrame> {
   readonly #backend: Backend;
   readonly #threshold: number;
   readonly #shared: SharedDeflater | null;
+  readonly #counter: CodedBytes;
   #queue: MessageQueue<CompressibleFrame, OutgoingFrame> | null = null;
   #failure: { readonly reason: unknown } | null = null;
 
@@ -45,15 +47,18 @@ export class DeflateStage implements Stage<CompressibleFrame, OutgoingFrame> {
    * @param shared Compresses what goes to many connections, once for all that
    * have the same one; `null` where each message needs the connection's own
    * context.
+   * @param counter What it adds to.
    */
   constructor(
     backend: Backend,
     threshold: number,
     shared: SharedDeflater | null = null,
+    counter: CodedBytes = uncounted.deflated,
   ) {
     this.#backend = backend;
     this.#threshold = threshold;
     this.#shared = shared;
+    this.#counter = counter;
   }
 
   /** How many bytes wait here. */
@@ -134,7 +139,13 @@ export class DeflateStage implements Stage<CompressibleFrame, OutgoingFrame> {
     if (frame instanceof Promise) {
       this.#queue ??= this.#makeQueue(controller);
       this.#queue.pushLater(message, frame);
-    } else if (this.#queue === null || this.#queue.empty) {
+      return;
+    }
+    if (coded) {
+      this.#counter.before += message.payloadLength;
+      this.#counter.after += frame.payloadLength;
+    }
+    if (this.#queue === null || this.#queue.empty) {
       controller.enqueue(frame);
     } else {
       this.#queue.push(frame, false);
@@ -156,6 +167,7 @@ export class DeflateStage implements Stage<CompressibleFrame, OutgoingFrame> {
     return new MessageQueue<CompressibleFrame, OutgoingFrame>(
       {
         backend: this.#backend,
+        counter: this.#counter,
         wholeUpTo: 256 * 1024,
         wholeLimit: Infinity,
         part: (opcode, payload, first, fin) => ({

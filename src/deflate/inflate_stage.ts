@@ -5,6 +5,7 @@
  */
 import type { Stage, StageController } from "../codec/stage.ts";
 import { type Frame, isControl, Opcode } from "../frame.ts";
+import { type CodedBytes, uncounted } from "../metrics/counters.ts";
 import type { Backend } from "./backend.ts";
 import { MessageQueue } from "./message_queue.ts";
 
@@ -19,12 +20,18 @@ import { MessageQueue } from "./message_queue.ts";
  */
 export class InflateStage implements Stage<Frame, Frame> {
   readonly #backend: Backend;
+  readonly #counter: CodedBytes;
   #queue: MessageQueue<Frame, Frame> | null = null;
   #failure: { readonly reason: unknown } | null = null;
 
-  /** Makes the stage of one connection, whose messages the backend inflates. */
-  constructor(backend: Backend) {
+  /**
+   * Makes the stage of one connection, whose messages the backend inflates.
+   *
+   * @param counter What it adds to.
+   */
+  constructor(backend: Backend, counter: CodedBytes = uncounted.inflated) {
     this.#backend = backend;
+    this.#counter = counter;
   }
 
   /** Resolves when more is wanted; `undefined` where it is. */
@@ -88,6 +95,7 @@ export class InflateStage implements Stage<Frame, Frame> {
     return new MessageQueue(
       {
         backend: this.#backend,
+        counter: this.#counter,
         wholeUpTo: 16 * 1024,
         // More of what came in one chunk of bytes must not be held at once.
         wholeLimit: 256 * 1024,

@@ -5,6 +5,7 @@
  */
 import type { StageController } from "../codec/stage.ts";
 import { Opcode } from "../frame.ts";
+import type { CodedBytes } from "../metrics/counters.ts";
 import { nextTurn } from "../turn.ts";
 import type { Backend, Bytes, MessageCodec } from "./backend.ts";
 
@@ -43,6 +44,8 @@ interface QueuedMessage<Input> {
 export interface MessageQueueRules<Input, Output> {
   /** Compresses, or inflates. */
   readonly backend: Backend;
+  /** What the payloads of messages are counted in that the backend worked on. */
+  readonly counter: CodedBytes;
   /** Up to which length a message is worked on as a whole, beside others. */
   readonly wholeUpTo: number;
   /** How many bytes may come of such a message. */
@@ -62,7 +65,10 @@ const empty: Bytes = new Uint8Array(0);
  * keep their place among them. They leave in the order in which they came,
  * whichever is ready first.
  */
-export class MessageQueue<Input extends QueuedFrame, Output> {
+export class MessageQueue<
+  Input extends QueuedFrame,
+  Output extends { readonly payload: Uint8Array | string },
+> {
   readonly #rules: MessageQueueRules<Input, Output>;
   readonly #controller: StageController<Output>;
   #messages: QueuedMessage<Input>[] = [];
@@ -199,8 +205,23 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
     if (!this.#isWhole(frame) || this.#controller.ready) return undefined;
     const result = this.#begin(frame);
     if (result === null || result instanceof Promise) return result;
-    this.#controller.enqueue(this.#rules.whole(frame, result));
+    this.#enqueueWhole(frame, result);
     return passed;
+  }
+
+  #enqueueWhole(frame: Input, result: Bytes): void {
+    const output = this.#rules.whole(frame, result);
+    this.#count(frame, output);
+    this.#controller.enqueue(output);
+  }
+
+  #count(
+    { payload }: QueuedFrame,
+    coded: { readonly payload: Uint8Array | string },
+  ): void {
+    const { counter } = this.#rules;
+    counter.before += payload.length;
+    counter.after += coded.payload.length;
   }
 
   #isWhole(frame: Input): boolean {
@@ -276,6 +297,7 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
       const { instead } = message;
       const output = instead === undefined ? frame : await instead;
       if (this.#over) return;
+      if (instead !== undefined) this.#count(frame, output);
       this.#controller.enqueue(this.#rules.pass(output));
       this.#release(message);
       await this.#controller.ready;
@@ -292,13 +314,14 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
     if (result === undefined || result === null) return false;
     await this.#controller.ready;
     if (this.#over) return true;
-    this.#controller.enqueue(this.#rules.whole(frame, result));
+    this.#enqueueWhole(frame, result);
     this.#release(message);
     return true;
   }
 
   async #performParts(message: QueuedMessage<Input>): Promise<void> {
     const codec = this.#open = this.#rules.backend.open();
+    const { counter } = this.#rules;
     let first = true;
     // One chunk is held back while more may come at once, so that the last one
     // can end the message.
@@ -308,6 +331,7 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
       const { opcode } = message;
       this.#controller.enqueue(this.#rules.part(opcode, bytes, first, fin));
       first = false;
+      counter.after += bytes.length;
     };
     const emit = (bytes: Bytes): void | Promise<void> => {
       if (bytes.length === 0) return;
@@ -325,6 +349,7 @@ export class MessageQueue<Input extends QueuedFrame, Output> {
         if (first) enqueue(empty, false);
         break;
       }
+      counter.before += frame.payload.length;
       await codec.write(frame.payload as Uint8Array, frame.fin, emit);
       if (this.#over) return;
       if (frame.fin || held !== null) enqueue(held ?? empty, frame.fin);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Role } from "../frame.ts";
+import { type Counters, uncounted } from "../metrics/counters.ts";
 import {
   type ExtensionOffer,
   parseExtensions,
@@ -111,11 +112,16 @@ export function stagesForAgreed(
   return agreement && createDeflateStages(agreement, role, options);
 }
 
-/** Makes the stages of one connection. */
+/**
+ * Makes the stages of one connection.
+ *
+ * @param counters What they add to.
+ */
 export function createDeflateStages(
   { parameters, backend }: DeflateAgreement,
   role: Role,
   options: ResolvedDeflateOptions,
+  counters: Counters = uncounted,
 ): DeflateStages {
   const server = role === "server";
   const outbound = server
@@ -157,7 +163,12 @@ export function createDeflateStages(
     () => sharesStandard ? deflater : zlib,
   );
   return {
-    inflate: new InflateStage(inflater),
-    deflate: new DeflateStage(deflater, options.threshold, shared),
+    inflate: new InflateStage(inflater, counters.inflated),
+    deflate: new DeflateStage(
+      deflater,
+      options.threshold,
+      shared,
+      counters.deflated,
+    ),
   };
 }

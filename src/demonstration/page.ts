@@ -66,7 +66,7 @@ export function notFound(pathname: string, paths: Paths): Response {
   return text(
     404,
     `Nothing at ${pathname}. WebSocket paths:\n${describePaths(paths, "")}\n` +
-      `Plain HTTP: / and /health\n`,
+      `Plain HTTP: /, /health and /metrics\n`,
   );
 }
 

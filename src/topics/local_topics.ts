@@ -79,4 +79,19 @@ export class LocalTopics {
     }
     return taken;
   }
+
+  /** How many topics there are, and how many subscriptions to them. */
+  get totals(): TopicsTotals {
+    let subscriptions = 0;
+    for (const { size } of this.#subscribers.values()) subscriptions += size;
+    return { topics: this.#subscribers.size, subscriptions };
+  }
+}
+
+/** What there is in this process. */
+export interface TopicsTotals {
+  /** Topics with at least one subscriber. */
+  readonly topics: number;
+  /** Subscribers of all topics: a connection counts once for each of its topics. */
+  readonly subscriptions: number;
 }

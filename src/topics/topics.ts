@@ -17,7 +17,7 @@ import {
 import { checkFunctions } from "../connection/handler.ts";
 import type { Outbound } from "../connection/outbound.ts";
 import { SharedMessage } from "../deflate/shared_message.ts";
-import { LocalTopics } from "./local_topics.ts";
+import { LocalTopics, type TopicsTotals } from "./local_topics.ts";
 
 /** Options of {@linkcode Topics}. */
 export interface TopicsOptions {
@@ -41,6 +41,9 @@ export interface TopicsPublishOptions extends PublishOptions {
 
 /** Makes a connection's part in topics; `leave()` ends it. */
 export let joinTopics: (topics: Topics, outbound: Outbound) => Member;
+
+/** What {@linkcode Topics} hold just now. */
+export let totalsOf: (topics: Topics) => TopicsTotals;
 
 let publishFrom: (
   topics: Topics,
@@ -90,6 +93,7 @@ export class Topics {
   static {
     joinTopics = (topics, outbound) =>
       new Member(topics, topics.#local, outbound);
+    totalsOf = (topics) => topics.#local.totals;
     publishFrom = (topics, except, topic, message, options) =>
       topics.#publish(except, topic, message, options);
   }

@@ -7,7 +7,11 @@
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import { joinBytes } from "../codec/byte_buffer.ts";
-import type { Transport, TransportReceiver } from "../connection/transport.ts";
+import type {
+  NetworkAddress,
+  Transport,
+  TransportReceiver,
+} from "../connection/transport.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
 import { readUpgradeHead } from "../handshake/upgrade_head.ts";
 import type { HandshakeSocket } from "./handshake_socket.ts";
@@ -106,6 +110,10 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
 
   get secure(): boolean {
     return this.#owner.secure;
+  }
+
+  get remoteAddress(): NetworkAddress | null {
+    return this.gone ? null : this.#transport.remoteAddress;
   }
 
   receive(chunk: Uint8Array<ArrayBuffer>): void {

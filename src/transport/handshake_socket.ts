@@ -5,14 +5,16 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Transport } from "../connection/transport.ts";
+import type { NetworkAddress, Transport } from "../connection/transport.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
-import { NodeSocketTransport } from "./node_socket.ts";
+import { addressOf, NodeSocketTransport } from "./node_socket.ts";
 
 /** See the module. */
 export interface HandshakeSocket {
   /** Whether it is TLS. */
   readonly secure: boolean;
+  /** The client's address; `null` where it has none, or has gone. */
+  readonly remoteAddress: NetworkAddress | null;
   /** Whether the client is gone. */
   readonly gone: boolean;
   /** Whom to tell when the client goes away, until it is answered. */
@@ -55,6 +57,11 @@ export class HttpHandshakeSocket implements HandshakeSocket {
   /** See {@linkcode HandshakeSocket}. */
   get secure(): boolean {
     return (this.#socket as { encrypted?: boolean }).encrypted === true;
+  }
+
+  /** See {@linkcode HandshakeSocket}. */
+  get remoteAddress(): NetworkAddress | null {
+    return addressOf(this.#socket);
   }
 
   /** See {@linkcode HandshakeSocket}. */

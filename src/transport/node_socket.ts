@@ -132,7 +132,10 @@ export class NodeSocketTransport implements Transport {
   }
 }
 
-function addressOf(socket: SocketMembers): NetworkAddress | null {
+/** The address of a socket's peer, where there is one and the socket is open. */
+export function addressOf(
+  socket: Duplex & SocketMembers,
+): NetworkAddress | null {
   const { remoteAddress, remotePort } = socket;
   if (remoteAddress === undefined || remotePort === undefined) return null;
   return { transport: "tcp", hostname: remoteAddress, port: remotePort };

@@ -10,13 +10,17 @@ const root = new URL("../../src/", import.meta.url);
  */
 const layers: readonly (readonly string[])[] = [
   ["frame.ts", "close.ts", "error.ts", "turn.ts"],
+  // What the layers below count; who asks for it stands behind `topics/`.
+  ["metrics/counters.ts", "metrics/histogram.ts"],
   ["mask.ts"],
   ["codec/"],
   // The negotiation of deflate is written in the terms of the handshake.
   ["handshake/"],
   ["deflate/"],
   ["connection/"],
+  ["backplane/"],
   ["topics/"],
+  ["metrics/"],
   ["transport/"],
   [
     "accept.ts",
