@@ -5,6 +5,8 @@
 
 import { serve } from "./mod.ts";
 import { chat } from "./src/demonstration/chat.ts";
+import { figures } from "./src/demonstration/figures.ts";
+import { flood } from "./src/demonstration/flood.ts";
 import { notFound, servePage } from "./src/demonstration/page.ts";
 import type { Paths } from "./src/demonstration/paths.ts";
 import {
@@ -13,6 +15,7 @@ import {
   readCommandLine,
   shutdownOnSignals,
 } from "./src/demonstration/process.ts";
+import { rooms } from "./src/demonstration/rooms.ts";
 
 const paths: Paths = {
   "/echo": {
@@ -37,6 +40,18 @@ const paths: Paths = {
   "/chat": {
     about: "relays every message to all others",
     handler: chat(),
+  },
+  "/rooms": {
+    about: "rooms of the page: ?room=ROOM&name=NAME",
+    handler: rooms(),
+  },
+  "/flood": {
+    about: "floods, or is flooded by, the page",
+    handler: flood,
+  },
+  "/figures": {
+    about: "figures for the page's charts",
+    handler: figures,
   },
 };
 
