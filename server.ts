@@ -46,7 +46,7 @@ const paths: Paths = {
     handler: rooms(),
   },
   "/flood": {
-    about: "floods, or is flooded by, the page",
+    about: "sends the page as much as it takes",
     handler: flood,
   },
   "/figures": {

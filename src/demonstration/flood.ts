@@ -1,5 +1,5 @@
 /**
- * The flood of the demonstration's page: one end sends as fast as the other one
+ * The flood of the demonstration's page: the server sends as fast as the page
  * takes it.
  *
  * @module
@@ -14,8 +14,6 @@ import {
 
 /** The size of each message in bytes. */
 const messageSize = 64 * 1024;
-/** How long a slow reader takes for one message, in milliseconds. */
-const slowReading = 50;
 /** How often the figures of a flood are published, in milliseconds. */
 const figuresInterval = 250;
 
@@ -31,9 +29,8 @@ interface Progress {
 /**
  * The handler of a flood, which goes on until the page closes the connection.
  *
- * In the URL `from=server` has the server send, and `from=page` has it read,
- * slowly with `slow=1`. Figures go to the {@linkcode floodTopic} of `watch`,
- * with the number in `run` to tell this flood from the page's other ones.
+ * Figures go to the {@linkcode floodTopic} of `watch` in the URL, with the
+ * number in `run` to tell this flood from the page's other ones.
  */
 export const flood: ConnectionHandler = async (socket) => {
   const { searchParams } = new URL(socket.url);
@@ -45,9 +42,7 @@ export const flood: ConnectionHandler = async (socket) => {
     });
     return;
   }
-  const from = searchParams.get("from") === "page" ? "page" : "server";
   const run = Number(searchParams.get("run"));
-  const slow = searchParams.get("slow") === "1";
   const progress: Progress = { bytes: 0, longestWait: 0, waitingSince: null };
   const timer = setInterval(() => {
     const now = performance.now();
@@ -65,8 +60,7 @@ export const flood: ConnectionHandler = async (socket) => {
     socket.publish(floodTopic(watch), JSON.stringify(figures), { lossy: true });
   }, figuresInterval);
   try {
-    if (from === "page") await read(socket, progress, slow);
-    else await write(socket, progress);
+    await write(socket, progress);
   } finally {
     clearInterval(timer);
   }
@@ -98,17 +92,5 @@ async function write(
       performance.now() - begun,
     );
     progress.bytes += message.length;
-  }
-}
-
-async function read(
-  socket: WebSocketConnection,
-  progress: Progress,
-  slow: boolean,
-): Promise<void> {
-  for await (const message of socket.readable) {
-    progress.bytes += message.length;
-    if (!slow) continue;
-    await new Promise((resolve) => setTimeout(resolve, slowReading));
   }
 }
