@@ -5,6 +5,8 @@
 
 import { serve, type Server } from "./mod.ts";
 import { chat } from "./src/demonstration/chat.ts";
+import { figures } from "./src/demonstration/figures.ts";
+import { flood } from "./src/demonstration/flood.ts";
 import { notFound, servePage } from "./src/demonstration/page.ts";
 import type { Paths } from "./src/demonstration/paths.ts";
 import { serveMetrics } from "./src/demonstration/prometheus.ts";
@@ -14,6 +16,7 @@ import {
   readCommandLine,
   shutdownOnSignals,
 } from "./src/demonstration/process.ts";
+import { rooms } from "./src/demonstration/rooms.ts";
 import {
   isWorker,
   joinSupervisor,
@@ -44,6 +47,18 @@ const paths: Paths = {
   "/chat": {
     about: "relays every message to all others",
     handler: chat(),
+  },
+  "/rooms": {
+    about: "rooms of the page: ?room=ROOM&name=NAME",
+    handler: rooms(),
+  },
+  "/flood": {
+    about: "sends the page as much as it takes",
+    handler: flood,
+  },
+  "/figures": {
+    about: "figures for the page's charts",
+    handler: figures,
   },
 };
 

@@ -5,32 +5,47 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { extname } from "node:path";
 import type { Paths } from "./paths.ts";
 import { describePaths } from "./paths.ts";
 
-const assets = [
-  { path: "/", file: "index.html", type: "text/html; charset=utf-8" },
-  { path: "/style.css", file: "style.css", type: "text/css; charset=utf-8" },
-  { path: "/page.js", file: "page.js", type: "text/javascript; charset=utf-8" },
-  { path: "/icon.svg", file: "icon.svg", type: "image/svg+xml" },
-];
+const folder = new URL("./page/", import.meta.url);
 
-/** Scripts and styles come from this server only, sockets may go to any. */
-const contentSecurityPolicy = "default-src 'self'; connect-src 'self' ws: wss:";
+/** The media types of the page's files, by the end of their names. */
+const types: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+
+/** All there is comes from this server, and nothing is inside the page itself. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+interface PageFile {
+  type: string;
+  body: Uint8Array<ArrayBuffer>;
+}
 
 /**
  * Makes the `fetch` function of the demonstration server. The page's files are
- * read now, so that a missing one is noticed at start.
+ * read now: what is asked for later is a name in a table, never a path on disk.
  *
  * @param paths The paths that speak WebSocket, to name them where a request
  *   went astray.
  */
 export function servePage(paths: Paths): (request: Request) => Response {
-  const pages = new Map(assets.map(({ path, file, type }) => [path, {
-    type,
-    body: readFileSync(new URL(`./page/${file}`, import.meta.url)),
-  }]));
+  const pages = readFiles();
 
   return (request) => {
     const { pathname } = new URL(request.url);
@@ -55,10 +70,24 @@ export function servePage(paths: Paths): (request: Request) => Response {
         "content-type": page.type,
         "content-security-policy": contentSecurityPolicy,
         "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
         "cache-control": "no-cache",
       },
     });
   };
+}
+
+/** The files of the page, by the pathname that each is served at. */
+function readFiles(): Map<string, PageFile> {
+  return new Map(
+    readdirSync(folder).filter((name) => extname(name) in types).map((name) => [
+      name === "index.html" ? "/" : `/${name}`,
+      {
+        type: types[extname(name)],
+        body: new Uint8Array(readFileSync(new URL(name, folder))),
+      },
+    ]),
+  );
 }
 
 /** The answer to a path that does not exist, over HTTP and to an upgrade alike. */

@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { stripTypeScriptTypes } from "node:module";
 import process from "node:process";
 import { chromium } from "playwright-core";
+import { chromiumArguments } from "../support/chromium.ts";
 import { answerRequests } from "./answer_requests.ts";
 import type { RunScenario, ScenarioOptions } from "./standard_websocket.ts";
 
@@ -16,16 +17,7 @@ const source = stripTypeScriptTypes(
 
 const browser = await chromium.launch({
   executablePath: process.argv[2],
-  args: [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
+  args: [...chromiumArguments],
 });
 const page = await browser.newPage({ ignoreHTTPSErrors: true });
 

@@ -1,6 +1,18 @@
-/** Finds the Chromium that the tests drive. */
+/** The Chromium that the tests drive: where it is, and how it is started. */
 
 import { existsSync } from "node:fs";
+
+/** What keeps Chromium without a window and without any errands of its own. */
+export const chromiumArguments: readonly string[] = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 /**
  * The path of Chromium.
