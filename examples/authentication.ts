@@ -1,7 +1,6 @@
 // Who may open a WebSocket is decided in the `upgrade` hook: by the cookie of a
 // login (pages), a bearer token (programs), or a ticket in the URL that is good
-// once and for 30 seconds (pages of another site). Everyone else gets 401.
-//
+// once and for 30 seconds (where neither can be sent). Everyone else gets 401.
 //   PASSWORD=secret deno run -A examples/authentication.ts      (or bun, node)
 //   curl -i -d name=ada -d password=secret http://localhost:8000/login
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";

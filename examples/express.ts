@@ -1,6 +1,5 @@
 // Weir beside Express, on one port: Express has its routes, and WebSockets on
 // /live are echoed and hear whatever is posted to /news.
-//
 //   npm install && node examples/express.ts      (or bun, or deno run -A)
 //   curl -X POST 'http://localhost:8000/news?text=hello'
 import type { AddressInfo } from "node:net";

@@ -1,7 +1,6 @@
-// Weir in front of Hono, on one port: what is no WebSocket goes to app.fetch,
-// as with any fetch-style application, and no other server is needed.
-// WebSockets on /live are echoed and hear whatever is posted to /news.
-//
+// Weir in front of Hono, on one port: plain HTTP goes to app.fetch, as with any
+// fetch-style application, so that no other server is needed. WebSockets on /live
+// are echoed and hear whatever is posted to /news.
 //   npm install && node examples/hono.ts      (or bun, or deno run -A)
 //   curl -X POST 'http://localhost:8000/news?text=hello'
 import process from "node:process";

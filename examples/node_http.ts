@@ -1,6 +1,5 @@
 // Weir beside node:http, on one port: plain requests get what they always got,
 // WebSockets on /live are echoed and hear whatever is posted to /news.
-//
 //   node examples/node_http.ts      (or bun, or deno run -A)
 //   curl -X POST 'http://localhost:8000/news?text=hello'
 import { createServer } from "node:http";

@@ -1,11 +1,8 @@
 // A WebSocket proxy that reads along, from the public TransformStreams alone:
 //   bytes -> frames -> messages -> (record, censor) -> frames -> bytes
-// each way, with backpressure from one end to the other. Pings, pongs and closes
-// pass through as well.
-//
+// each way, with backpressure from end to end, pings and closes included.
 //   TARGET=ws://localhost:9000/ deno run -A examples/proxy.ts      (or bun, node)
-//   Without TARGET it stands before an echo server of its own.
-//   CENSOR is the word that nobody may read (default "sluice").
+//   Without TARGET it has an echo server of its own; CENSOR is the word to hide.
 import { createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
@@ -43,7 +40,10 @@ server.on("upgrade", (incoming, client: Duplex, clientHead: Uint8Array) => {
       "sec-websocket-extensions": [],
     },
   });
+  const giveUp = (): void => void outgoing.destroy();
+  client.on("close", giveUp);
   outgoing.on("upgrade", (response, upstream: Duplex, head: Uint8Array) => {
+    client.off("close", giveUp);
     upstream.on("error", () => upstream.destroy());
     client.write(formatHead(response));
     join(client, clientHead, upstream, head);

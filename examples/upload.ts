@@ -1,9 +1,5 @@
-// Files of any size go to disk while they arrive: `incoming` hands a message out
-// with its first bytes, and a disk that is slower than the client holds the
-// client back, so that a gigabyte needs no more memory than a kilobyte.
-// A client sends {"name": "photo.jpg"} as text, then the file as one binary
-// message, and is told what became of it; then perhaps the next file.
-//
+// Files of any size go to disk while they arrive, and a slow disk holds the client
+// back. A client sends {"name": "photo.jpg"}, then the file as one binary message.
 //   deno run -A examples/upload.ts      (or bun, node), and open http://localhost:8000/
 //   UPLOADS is the folder, MAX_FILE_SIZE the limit in bytes (default 1 GiB)
 import { link, mkdir, open, rm } from "node:fs/promises";
@@ -55,10 +51,10 @@ async function readName(message: IncomingMessage): Promise<string> {
 
 /**
  * Whether a name can only be that of a file in the folder, on any system: no
- * separators, no leading dot, none of the device names of Windows.
+ * separators, no leading dot or hyphen, none of the device names of Windows.
  */
 function isSafeName(name: string): boolean {
-  return /^[\p{L}\p{N}_-][\p{L}\p{N}\p{M} ._()-]{0,99}$/u.test(name) &&
+  return /^[\p{L}\p{N}_][\p{L}\p{N}\p{M} ._()-]{0,99}$/u.test(name) &&
     new TextEncoder().encode(name).length <= 200 && !/[. ]$/.test(name) &&
     !/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(name);
 }

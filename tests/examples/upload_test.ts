@@ -67,6 +67,7 @@ test("examples/upload.ts: files are stored, whole or not at all, under safe name
         ".",
         "..",
         ".profile",
+        "-rf",
         "../escaped",
         "a/b",
         "a\\b",
