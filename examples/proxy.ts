@@ -83,25 +83,30 @@ async function join(
 }
 
 /** Runs one direction. */
-function relay(
+async function relay(
   direction: "->" | "<-",
   source: Duplex,
   sourceRole: Role,
   destination: Duplex,
   destinationRole: Role,
 ): Promise<void> {
-  const messages = bytesFrom(source)
+  const bytes = bytesFrom(source);
+  const messages = bytes
     .pipeThrough(new FrameDecoderStream({ role: sourceRole }), {
       // Whoever breaks the protocol is still to be told.
       preventCancel: true,
     })
     .pipeThrough(new MessageDecoderStream({ maxMessageSize: 2 ** 20 }));
-  return ReadableStream.from(withCloseForFailure(messages))
+  await ReadableStream.from(withCloseForFailure(messages))
     .pipeThrough(record(direction))
     .pipeThrough(censor(censored))
     .pipeThrough(new MessageEncoderStream())
     .pipeThrough(new FrameEncoderStream({ role: destinationRole }))
     .pipeTo(bytesTo(destination));
+  // What comes behind a failure is discarded: left unread, it would have the
+  // system reset TCP, and the Close frame might not be read any more.
+  const signal = AbortSignal.timeout(5000);
+  await bytes.pipeTo(new WritableStream(), { signal });
 }
 
 /** Shows each message, and passes it on. */
