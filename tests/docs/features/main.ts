@@ -13,7 +13,7 @@ import { mark, page, rowNames, tableEnd, tableStart } from "./table.ts";
 const columns = new Map<string, string[]>();
 for (const peer of peers) {
   for (const runtime of peer.runtimes) {
-    const answers = await ask(peer, runtime);
+    const answers = await ask(peer, runtime, () => 3000);
     const marks = rowNames.map((name) => mark(answers[name]));
     for (const name of rowNames) {
       if (answers[name] !== null) {

@@ -5,7 +5,13 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Runtime, scriptCommand } from "../../support/runtime.ts";
-import { probes, probeShutdown, shutdownProbe } from "./probes.ts";
+import {
+  keepAliveProbe,
+  probeKeepAlive,
+  probes,
+  probeShutdown,
+  shutdownProbe,
+} from "./probes.ts";
 
 /** A server of the table. */
 export interface Peer {
@@ -29,17 +35,64 @@ export const peers: readonly Peer[] = [
 /** What came of a probe: `null`, or why the server can't do it. */
 export type Answers = Readonly<Record<string, string | null>>;
 
-/** Starts a server on a runtime, and asks it everything, or all but some rows. */
+/**
+ * Starts a server on a runtime, and asks it everything, or all but some rows.
+ *
+ * @param patienceFor How many milliseconds an answer may take, for a row; `null`
+ * leaves the row out.
+ */
 export async function ask(
   peer: Peer,
   runtime: Runtime,
-  leftOut: readonly string[] = [],
+  patienceFor: (row: string) => number | null,
 ): Promise<Answers> {
+  const answers: Record<string, string | null> = {};
+  const askAll = async (
+    rows: Record<string, (patience: number) => Promise<void>>,
+  ): Promise<void> => {
+    await Promise.all(
+      Object.entries(rows).map(async ([row, probe]) => {
+        const patience = patienceFor(row);
+        if (patience !== null) answers[row] = await reasonOf(probe(patience));
+      }),
+    );
+  };
+  await withServer(peer, runtime, [], async (port, shutDown) => {
+    await askAll(
+      Object.fromEntries(
+        Object.entries(probes).map(([row, probe]) => [
+          row,
+          (patience) => probe(port, patience),
+        ]),
+      ),
+    );
+    await askAll({
+      [shutdownProbe]: (patience) => probeShutdown(port, patience, shutDown),
+    });
+  });
+  if (patienceFor(keepAliveProbe) !== null) {
+    await withServer(
+      peer,
+      runtime,
+      ["--keep-alive"],
+      (port) => askAll({ [keepAliveProbe]: () => probeKeepAlive(port) }),
+    );
+  }
+  return answers;
+}
+
+/** Runs `use` with a server, which is ended then. */
+async function withServer(
+  peer: Peer,
+  runtime: Runtime,
+  given: readonly string[],
+  use: (port: number, shutDown: () => void) => Promise<void>,
+): Promise<void> {
   const script = fileURLToPath(
     new URL(`peers/${peer.program}`, import.meta.url),
   );
   const command = scriptCommand(script, runtime);
-  const child = spawn(command.program, [...command.arguments], {
+  const child = spawn(command.program, [...command.arguments, ...given], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   try {
@@ -47,18 +100,7 @@ export async function ask(
     const [line] = await once(lines, "line", {
       signal: AbortSignal.timeout(30_000),
     });
-    const { port } = JSON.parse(line);
-    const answers: Record<string, string | null> = {};
-    await Promise.all(
-      Object.entries(probes).map(async ([name, probe]) => {
-        if (leftOut.includes(name)) return;
-        answers[name] = await reasonOf(probe(port));
-      }),
-    );
-    answers[shutdownProbe] = await reasonOf(
-      probeShutdown(port, () => child.stdin.write("shutdown\n")),
-    );
-    return answers;
+    await use(JSON.parse(line).port, () => child.stdin.write("shutdown\n"));
   } finally {
     child.kill("SIGKILL");
   }

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { probes, shutdownProbe } from "./probes.ts";
+import { keepAliveProbe, probes, shutdownProbe } from "./probes.ts";
 
 /** The page with the table. */
 export const page: string = fileURLToPath(
@@ -17,6 +17,7 @@ export const tableEnd = "<!-- end of the table -->";
 /** The rows, in their order. */
 export const rowNames: readonly string[] = [
   ...Object.keys(probes),
+  keepAliveProbe,
   shutdownProbe,
 ];
 

@@ -2,7 +2,9 @@
 import {
   announce,
   burst,
+  burstEnd,
   burstMessage,
+  keepsAlive,
   messageLimit,
   sleep,
 } from "./control.ts";
@@ -50,7 +52,7 @@ const server = (globalThis as unknown as { Bun: BunServe }).Bun.serve({
   websocket: {
     perMessageDeflate: { compress: "dedicated", decompress: "dedicated" },
     maxPayloadLength: messageLimit,
-    idleTimeout: 8,
+    idleTimeout: keepsAlive ? 8 : 0,
     open(socket) {
       switch (socket.data.path) {
         case "/burst":
@@ -75,6 +77,9 @@ const server = (globalThis as unknown as { Bun: BunServe }).Bun.serve({
           socket.send(`start ${message}`);
           await sleep(100);
           socket.send(`end ${message}`);
+          break;
+        case "/burst":
+          socket.send(burstEnd);
           break;
         case "/stuck":
           await new Promise(() => {});

@@ -5,13 +5,15 @@ import type { AddressInfo } from "node:net";
 import {
   announce,
   burst,
+  burstEnd,
   burstMessage,
+  keepsAlive,
   messageLimit,
   sleep,
 } from "./control.ts";
 
 const adapter = crossws({
-  idleTimeout: 3,
+  idleTimeout: keepsAlive ? 3 : 0,
   hooks: {
     upgrade(request) {
       if (new URL(request.url).pathname === "/refused") {
@@ -44,6 +46,9 @@ const adapter = crossws({
           peer.send(`start ${message}`);
           await sleep(100);
           peer.send(`end ${message}`);
+          break;
+        case "/burst":
+          peer.send(burstEnd);
           break;
         case "/stuck":
           await new Promise(() => {});

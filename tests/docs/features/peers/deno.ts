@@ -1,5 +1,12 @@
 /** `Deno.upgradeWebSocket()`, as Deno's manual has it. */
-import { announce, burst, burstMessage, sleep } from "./control.ts";
+import {
+  announce,
+  burst,
+  burstEnd,
+  burstMessage,
+  keepsAlive,
+  sleep,
+} from "./control.ts";
 
 const server = Deno.serve({
   port: 0,
@@ -9,7 +16,7 @@ const server = Deno.serve({
   const path = new URL(request.url).pathname;
   if (path === "/refused") return new Response("no", { status: 401 });
   const { socket, response } = Deno.upgradeWebSocket(request, {
-    idleTimeout: 4,
+    idleTimeout: keepsAlive ? 4 : 0,
   });
   socket.binaryType = "arraybuffer";
   socket.onerror = () => {};
@@ -33,6 +40,7 @@ const server = Deno.serve({
           socket.send(burstMessage(number));
         }
       };
+      socket.onmessage = () => socket.send(burstEnd);
       break;
     case "/first":
       socket.onmessage = ({ data }) => socket.send(`got ${data}`);

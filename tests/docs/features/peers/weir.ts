@@ -3,7 +3,9 @@ import { type ConnectionHooks, type Handler, serve } from "../../../../mod.ts";
 import {
   announce,
   burst,
+  burstEnd,
   burstMessage,
+  keepsAlive,
   messageLimit,
   sleep,
 } from "./control.ts";
@@ -27,6 +29,7 @@ const handlers: Record<string, Handler> = {
         socket.send(burstMessage(number));
       }
     },
+    message: (socket) => void socket.send(burstEnd),
   },
   "/ping": { open: (socket) => void socket.ping("are you there") },
   "/topic": {
@@ -62,7 +65,7 @@ const server = serve({
   hostname: "127.0.0.1",
   maxMessageSize: messageLimit,
   deflate: { backend: "zlib", threshold: 0 },
-  keepAlive: { interval: 2000, timeout: 1000 },
+  keepAlive: keepsAlive && { interval: 1500, timeout: 700 },
   upgrade(request) {
     const { pathname } = new URL(request.url);
     if (pathname === "/refused") return new Response("no", { status: 401 });

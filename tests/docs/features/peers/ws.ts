@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import {
   announce,
   burst,
+  burstEnd,
   burstMessage,
   messageLimit,
   sleep,
@@ -46,6 +47,7 @@ async function handle(socket: WebSocket, path: string): Promise<void> {
       for (let number = 0; number < burst.messages; number++) {
         socket.send(burstMessage(number));
       }
+      socket.on("message", () => socket.send(burstEnd));
       break;
     case "/ping":
       socket.ping("are you there");
