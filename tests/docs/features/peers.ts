@@ -57,7 +57,7 @@ export async function ask(
       }),
     );
   };
-  await withServer(peer, runtime, [], async (port, shutDown) => {
+  const usual = withServer(peer, runtime, [], async (port, shutDown) => {
     await askAll(
       Object.fromEntries(
         Object.entries(probes).map(([row, probe]) => [
@@ -70,14 +70,15 @@ export async function ask(
       [shutdownProbe]: (patience) => probeShutdown(port, patience, shutDown),
     });
   });
-  if (patienceFor(keepAliveProbe) !== null) {
-    await withServer(
+  const keepingAlive = patienceFor(keepAliveProbe) === null
+    ? Promise.resolve()
+    : withServer(
       peer,
       runtime,
       ["--keep-alive"],
       (port) => askAll({ [keepAliveProbe]: () => probeKeepAlive(port) }),
     );
-  }
+  await Promise.all([usual, keepingAlive]);
   return answers;
 }
 
