@@ -81,8 +81,11 @@ export class Outbound implements StageController<OutgoingFrame> {
   #running = false;
   #reader: ReadableStreamDefaultReader<StreamChunk> | null = null;
   #finish: (() => void) | null = null;
-  /** What `send()` rejects with, once the connection closes. */
-  #refusal: unknown = null;
+  /**
+   * Gives what `send()` rejects with, once the connection closes. Mostly nobody
+   * asks for it, and an error with its stack costs much of a short connection.
+   */
+  #refuses: (() => unknown) | null = null;
   /** Whether messages that wait are not sent any more either. */
   #sealed = false;
 
@@ -132,7 +135,11 @@ export class Outbound implements StageController<OutgoingFrame> {
 
   /** Whether it takes no more messages. */
   get refusing(): boolean {
-    return this.#refusal !== null;
+    return this.#refuses !== null;
+  }
+
+  get #refusal(): unknown {
+    return this.#refuses!();
   }
 
   /** How many bytes were handed to the system so far. */
@@ -142,7 +149,7 @@ export class Outbound implements StageController<OutgoingFrame> {
 
   /** Sends a message behind those before it. */
   send(message: Sendable, options: SendOptions): Promise<void> {
-    if (this.#refusal !== null) return this.#refuse(message);
+    if (this.#refuses !== null) return this.#refuse(message);
     if (typeof message !== "string" && !isBinary(message)) {
       assertSendable(message);
       return this.#queue(message, options);
@@ -168,7 +175,7 @@ export class Outbound implements StageController<OutgoingFrame> {
    * @returns Whether it was taken.
    */
   deliver(message: SharedMessage, lossy: boolean): boolean {
-    if (this.#refusal !== null) return false;
+    if (this.#refuses !== null) return false;
     if (lossy && this.desiredSize <= 0) return false;
     if (this.#running) {
       this.#queue(message, noOptions);
@@ -225,15 +232,15 @@ export class Outbound implements StageController<OutgoingFrame> {
   /**
    * Accepts no more messages and sends a Close frame behind those that wait.
    *
-   * @param refusal What `send()` rejects with from now on.
+   * @param refusal Gives what `send()` rejects with from now on.
    * @param finished Called when the Close frame was written.
    */
   finish(
     message: CloseMessage,
-    refusal: unknown,
+    refusal: () => unknown,
     finished: () => void,
   ): void {
-    this.#refusal = refusal;
+    this.#refuses = refusal;
     this.#finish = () => {
       this.control(message);
       finished();
@@ -241,19 +248,23 @@ export class Outbound implements StageController<OutgoingFrame> {
     this.#runFinish();
   }
 
-  /** Drops the messages that wait; control frames can still be sent. */
-  abandon(error: unknown): void {
-    this.#refusal = error;
+  /**
+   * Drops the messages that wait; control frames can still be sent.
+   *
+   * @param refusal See {@linkcode finish}.
+   */
+  abandon(refusal: () => unknown): void {
+    this.#refuses = refusal;
     this.#sealed = true;
     this.#finish = null;
     this.#deflate?.close();
-    this.#reader?.cancel(error).catch(() => {});
+    this.#reader?.cancel(refusal()).catch(() => {});
     const tasks = this.#tasks;
     this.#tasks = [];
     this.#taskSize = 0;
     for (const { message, sent } of tasks) {
-      cancelUnread(message, error);
-      sent.reject(error);
+      cancelUnread(message, refusal());
+      sent.reject(refusal());
     }
   }
 
@@ -263,9 +274,9 @@ export class Outbound implements StageController<OutgoingFrame> {
   }
 
   /** The transport is gone. */
-  destroy(error: unknown): void {
-    this.abandon(error);
-    this.#buffer.destroy(error);
+  destroy(refusal: () => unknown): void {
+    this.abandon(refusal);
+    this.#buffer.destroy(refusal);
   }
 
   #drained(): void {

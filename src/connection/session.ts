@@ -204,7 +204,7 @@ export class Session
     this.inbound.refuse();
     this.outbound.finish(
       { type: "close", closeCode, reason },
-      this.#refusal(),
+      () => this.#refusal(),
       () => this.#closeWasSent(),
     );
     this.#armCloseTimer();
@@ -219,7 +219,7 @@ export class Session
     this.#failure = error;
     this.#deaf = true;
     this.#inflate?.close();
-    this.outbound.abandon(error);
+    this.outbound.abandon(() => error);
     this.inbound.refuse();
     const closeCode = error.closeCode ?? CloseCode.InternalError;
     if (!this.#closeSent && isSendableCloseCode(closeCode)) {
@@ -238,9 +238,9 @@ export class Session
   /** Drops TCP at once. */
   terminate(error: WebSocketError): void {
     if (this.#state === "closed") return;
-    this.#failure ??= error;
+    const failure = this.#failure ??= error;
     this.#deaf = true;
-    this.outbound.abandon(this.#failure);
+    this.outbound.abandon(() => failure);
     this.#transport.destroy();
   }
 
@@ -325,9 +325,9 @@ export class Session
         wasClean,
       };
     }
-    const refusal = this.#failure ?? this.#refusal();
+    const refusal = (): WebSocketError => this.#failure ?? this.#refusal();
     this.outbound.destroy(refusal);
-    this.#pings?.reject(refusal);
+    this.#pings?.reject(refusal());
     this.inbound.end(this.#failure);
     this.#settleClosed();
     this.#owner?.sessionClosed(this.#result);
@@ -517,7 +517,7 @@ export class Session
     this.inbound.refuse();
     this.outbound.finish(
       { type: "close", closeCode: this.#received!.closeCode, reason: "" },
-      this.#refusal(),
+      () => this.#refusal(),
       () => this.#closeWasSent(),
     );
   }

@@ -132,11 +132,15 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     this.#transport.end();
   }
 
-  /** The transport is gone. */
-  destroy(error: unknown): void {
+  /**
+   * The transport is gone.
+   *
+   * @param refusal Gives the error for who waits.
+   */
+  destroy(refusal: () => unknown): void {
     this.#over = true;
     this.#encoder.take();
-    this.#drained?.reject(error);
+    this.#drained?.reject(refusal());
     this.#drained = null;
   }
 
