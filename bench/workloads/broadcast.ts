@@ -1,11 +1,10 @@
 /**
- * Broadcasts: one connection sends, a thousand receive.
+ * Broadcasts: one connection sends, a thousand receive, or five thousand.
  *
  * @module
  */
 import { throughput, type Workload } from "./workload.ts";
 
-const connections = 1000;
 /**
  * A feed that does not wait until everybody has received a message before it
  * sends the next, and does not run away from the slowest either.
@@ -15,6 +14,7 @@ const inFlight = 8;
 /** The workloads of this file. */
 export const broadcastWorkloads: readonly Workload[] = [
   broadcast("broadcast-64", "broadcast 64 B to 1,000", 64, false),
+  broadcast("broadcast-64-5k", "broadcast 64 B to 5,000", 64, false, 5000),
   broadcast("broadcast-1k", "broadcast 1 KiB to 1,000", 1024, false),
   broadcast(
     "broadcast-64-deflate",
@@ -35,6 +35,7 @@ function broadcast(
   title: string,
   size: number,
   compressed: boolean,
+  connections = 1000,
 ): Workload {
   return {
     name,
@@ -43,7 +44,7 @@ function broadcast(
     connections,
     compressed,
     fresh: false,
-    rounds: 3,
+    rounds: connections > 1000 ? 2 : 3,
     long: name !== "broadcast-64",
     takesPart: ({ takesPart }) =>
       compressed ? takesPart.compressed : takesPart.broadcast,
