@@ -74,7 +74,7 @@ function denoNamespace(): DenoNamespace | undefined {
 
 /**
  * Listens with `Deno.listen()` or `Deno.listenTls()`; `null` where this is not
- * Deno.
+ * Deno, or Deno was not started for that.
  *
  * @throws The system's error if it can't listen.
  * @throws {Error} For TLS with `reusePort` without `--unstable-net`: Deno would
@@ -87,7 +87,9 @@ export function listenOnDeno(
   const deno = denoNamespace();
   if (deno === undefined) return null;
   const { hostname, port, reusePort } = options;
-  if (tls !== null && reusePort && deno.listenDatagram === undefined) {
+  if (reusePort && deno.listenDatagram === undefined) {
+    // `node:net` can, without the flag.
+    if (tls === null) return null;
     throw new Error(
       "reusePort with TLS is unstable in Deno: start it with --unstable-net",
     );

@@ -253,7 +253,7 @@ test("servers that are given the same Topics share them", async () => {
   const open: Handler = { open: (socket) => socket.subscribe("news") };
   const own = createServer();
   own.on("upgrade", createUpgradeHandler({ topics }, open));
-  own.listen(0, "127.0.0.1");
+  await new Promise<void>((resolve) => own.listen(0, "127.0.0.1", resolve));
   const server = serve({ hostname: "127.0.0.1", port: 0, topics }, open);
   const other = serve({ hostname: "127.0.0.1", port: 0 }, open);
   await Promise.all([server.ready, other.ready]);
