@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import type { TrafficStatistics } from "../case_result.ts";
+import type { ClosingRecord, TrafficStatistics } from "../case_result.ts";
 import type {
   CompressionAnswer,
   CompressionOffer,
@@ -66,22 +66,6 @@ export interface PeerTimeouts {
    * 10000 by default: most cases end the wait before that.
    */
   serverDropAfterReply: number;
-}
-
-/** How the connection ended: the part of a case's result that tells. */
-export interface ClosingRecord {
-  closedByMe: boolean;
-  failedByMe: boolean;
-  droppedByMe: boolean;
-  wasClean: boolean;
-  wasNotCleanReason: string | null;
-  wasServerConnectionDropTimeout: boolean;
-  wasOpenHandshakeTimeout: boolean;
-  wasCloseHandshakeTimeout: boolean;
-  localCloseCode: number | null;
-  localCloseReason: string | null;
-  remoteCloseCode: number | null;
-  remoteCloseReason: string | null;
 }
 
 /** A peer that opens the connection. */
