@@ -97,8 +97,28 @@ export interface TrafficStatistics {
   preopenOutgoingOctetsWireLevel: number;
 }
 
+/** How the connection ended: what the fuzzing peer knows of that. */
+export interface ClosingRecord {
+  /** Whether the fuzzing peer sent its close frame first. */
+  closedByMe: boolean;
+  /** Whether the fuzzing peer failed the connection. */
+  failedByMe: boolean;
+  /** Whether the fuzzing peer dropped TCP. */
+  droppedByMe: boolean;
+  /** Close frames both ways, and TCP dropped by the server. */
+  wasClean: boolean;
+  wasNotCleanReason: string | null;
+  wasServerConnectionDropTimeout: boolean;
+  wasOpenHandshakeTimeout: boolean;
+  wasCloseHandshakeTimeout: boolean;
+  localCloseCode: number | null;
+  localCloseReason: string | null;
+  remoteCloseCode: number | null;
+  remoteCloseReason: string | null;
+}
+
 /** The result of one case for one agent. */
-export interface CaseResult {
+export interface CaseResult extends ClosingRecord {
   /** The case's place in the list of all cases, from 1. */
   case: number;
   /** The case's number, such as `"5.17"`. */
@@ -134,22 +154,6 @@ export interface CaseResult {
   resultClose: string;
   wirelog: WireLogEntry[];
   createWirelog: boolean;
-  /** Whether the fuzzing peer sent its close frame first. */
-  closedByMe: boolean;
-  /** Whether the fuzzing peer failed the connection. */
-  failedByMe: boolean;
-  /** Whether the fuzzing peer dropped TCP. */
-  droppedByMe: boolean;
-  /** Close frames both ways, and TCP dropped by the server. */
-  wasClean: boolean;
-  wasNotCleanReason: string | null;
-  wasServerConnectionDropTimeout: boolean;
-  wasOpenHandshakeTimeout: boolean;
-  wasCloseHandshakeTimeout: boolean;
-  localCloseCode: number | null;
-  localCloseReason: string | null;
-  remoteCloseCode: number | null;
-  remoteCloseReason: string | null;
   /** Whether the fuzzing peer is a server, and a client is tested. */
   isServer: boolean;
   createStats: boolean;

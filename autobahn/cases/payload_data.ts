@@ -4,6 +4,8 @@
  * Integers only, so that every runtime makes the same octets.
  */
 
+import { concatenate } from "../peer/octets.ts";
+
 /** The name of one of the five payloads. */
 export type PayloadName = "json" | "bitmap" | "verse" | "html" | "document";
 
@@ -308,13 +310,7 @@ function makeDocument(size: number): Uint8Array {
     left -= piece.length;
   }
   pieces.push(trailer);
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, offset);
-    offset += piece.length;
-  }
-  return bytes;
+  return concatenate(pieces);
 }
 
 /** Makes something when it is first asked for. */

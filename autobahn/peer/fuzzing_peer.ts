@@ -5,7 +5,11 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import type { TrafficStatistics } from "../case_result.ts";
+import type {
+  ClosingRecord,
+  TrafficStatistics,
+  WireLogEntry,
+} from "../case_result.ts";
 import type {
   CompressionAnswer,
   CompressionOffer,
@@ -66,22 +70,6 @@ export interface PeerTimeouts {
    * 10000 by default: most cases end the wait before that.
    */
   serverDropAfterReply: number;
-}
-
-/** How the connection ended: the part of a case's result that tells. */
-export interface ClosingRecord {
-  closedByMe: boolean;
-  failedByMe: boolean;
-  droppedByMe: boolean;
-  wasClean: boolean;
-  wasNotCleanReason: string | null;
-  wasServerConnectionDropTimeout: boolean;
-  wasOpenHandshakeTimeout: boolean;
-  wasCloseHandshakeTimeout: boolean;
-  localCloseCode: number | null;
-  localCloseReason: string | null;
-  remoteCloseCode: number | null;
-  remoteCloseReason: string | null;
 }
 
 /** A peer that opens the connection. */
@@ -420,33 +408,41 @@ export class FuzzingPeer {
     action: () => void,
     tag: string | null = null,
   ): void {
-    this.wireLog.addDelay(["CT", seconds, tag]);
-    this.#later(seconds * 1000, () => {
-      if (this.#state !== "closed") {
-        this.wireLog.addDelay(["CTE", tag]);
-        action();
-      }
-    });
+    this.#afterDelay(seconds, ["CT", seconds, tag], ["CTE", tag], action);
   }
 
   /** Fails the connection after a delay, unless it is gone by then. */
   killAfter(seconds: number): void {
-    this.wireLog.addDelay(["KL", seconds]);
-    this.#later(seconds * 1000, () => {
-      if (this.#state !== "closed") {
-        this.wireLog.addDelay(["KLE"]);
-        this.failConnection();
-      }
-    });
+    this.#afterDelay(
+      seconds,
+      ["KL", seconds],
+      ["KLE"],
+      () => this.failConnection(),
+    );
   }
 
   /** Sends an empty close frame after a delay, unless TCP is gone by then. */
   closeAfter(seconds: number): void {
-    this.wireLog.addDelay(["TI", seconds]);
+    this.#afterDelay(
+      seconds,
+      ["TI", seconds],
+      ["TIE"],
+      () => this.sendClose(),
+    );
+  }
+
+  /** Logs a delay and then, unless the connection is gone by then, its end. */
+  #afterDelay(
+    seconds: number,
+    begin: WireLogEntry,
+    end: WireLogEntry,
+    action: () => void,
+  ): void {
+    this.wireLog.addDelay(begin);
     this.#later(seconds * 1000, () => {
       if (this.#state !== "closed") {
-        this.wireLog.addDelay(["TIE"]);
-        this.sendClose();
+        this.wireLog.addDelay(end);
+        action();
       }
     });
   }

@@ -4,8 +4,8 @@
  * @module
  */
 import { Fleet } from "./fleet.ts";
+import { runFleet } from "./fleet_run.ts";
 import { FrameRing } from "./frame_ring.ts";
-import { measure, settle } from "./measurement.ts";
 import { Sample } from "./sample.ts";
 import type { BroadcastLoad, LoadResult } from "./specification.ts";
 
@@ -36,31 +36,16 @@ export async function runBroadcast(load: BroadcastLoad): Promise<LoadResult> {
     const first = sent++ % ring.count;
     publisher.write(ring.bytes, ring.offsets[first], ring.offsets[first + 1]);
   };
-  await Promise.race([fleet.open(), failure.promise]);
-  for (let index = 0; index < inFlight; index++) send();
-  const measured = await Promise.race([
-    measure(load, load.serverProcess, () => fleet.totals()),
-    failure.promise,
-  ]);
-  sending = false;
-  await Promise.race([
-    settle(() => deliveries === sent * connections),
-    failure.promise,
-  ]);
-  sample.inflate();
-  await Promise.race([failure.promise, Promise.resolve()]);
-  const { count, compressed } = fleet.totals();
-  // A server may send what does not become shorter as it is, but not all.
-  if (message.compressed && compressed === 0) {
-    throw new Error("no message came compressed");
-  }
-  return {
-    count: measured.count,
-    seconds: measured.seconds,
-    serverCpu: measured.serverCpu,
-    loadCpu: measured.loadCpu,
-    verified: sample.verified,
-    bytesPerMessage: measured.bytes / measured.count,
-    compressedPercent: 100 * compressed / count,
-  };
+  return await runFleet(load, {
+    fleet,
+    sample,
+    failed: failure.promise,
+    start: () => {
+      for (let index = 0; index < inFlight; index++) send();
+    },
+    stop: () => {
+      sending = false;
+    },
+    answered: () => deliveries === sent * connections,
+  });
 }

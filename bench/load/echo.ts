@@ -4,9 +4,9 @@
  * @module
  */
 import { Fleet } from "./fleet.ts";
+import { runFleet } from "./fleet_run.ts";
 import { FrameRing } from "./frame_ring.ts";
 import type { LoadConnection } from "./connection.ts";
-import { measure, settle } from "./measurement.ts";
 import { Sample } from "./sample.ts";
 import type { EchoLoad, LoadResult } from "./specification.ts";
 
@@ -34,31 +34,16 @@ export async function runEcho(load: EchoLoad): Promise<LoadResult> {
     received: send,
     failed: fail,
   });
-  await Promise.race([fleet.open(), failure.promise]);
-  for (const connection of fleet.connections) send(connection, inFlight);
-  const measured = await Promise.race([
-    measure(load, load.serverProcess, () => fleet.totals()),
-    failure.promise,
-  ]);
-  sending = false;
-  await Promise.race([
-    settle(() => fleet.totals().count === sent),
-    failure.promise,
-  ]);
-  sample.inflate();
-  await Promise.race([failure.promise, Promise.resolve()]);
-  const { count, compressed } = fleet.totals();
-  // A server may send what does not become shorter as it is, but not all.
-  if (message.compressed && compressed === 0) {
-    throw new Error("no message came compressed");
-  }
-  return {
-    count: measured.count,
-    seconds: measured.seconds,
-    serverCpu: measured.serverCpu,
-    loadCpu: measured.loadCpu,
-    verified: sample.verified,
-    bytesPerMessage: measured.bytes / measured.count,
-    compressedPercent: 100 * compressed / count,
-  };
+  return await runFleet(load, {
+    fleet,
+    sample,
+    failed: failure.promise,
+    start: () => {
+      for (const connection of fleet.connections) send(connection, inFlight);
+    },
+    stop: () => {
+      sending = false;
+    },
+    answered: () => fleet.totals().count === sent,
+  });
 }

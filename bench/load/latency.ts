@@ -59,7 +59,7 @@ export async function runLatency(load: LatencyLoad): Promise<LoadResult> {
   sendWhatIsDue();
 
   let before = 0;
-  const measured = await Promise.race([
+  const { bytes, ...measured } = await Promise.race([
     measure(load, load.serverProcess, () => {
       if (before++ === 0) latencies = [];
       return fleet.totals();
@@ -72,12 +72,9 @@ export async function runLatency(load: LatencyLoad): Promise<LoadResult> {
   for (const queue of due) for (const time of queue) latencies.push(now - time);
   const sorted = Float64Array.from(latencies).sort();
   return {
-    count: measured.count,
-    seconds: measured.seconds,
-    serverCpu: measured.serverCpu,
-    loadCpu: measured.loadCpu,
+    ...measured,
     verified: sample.verified,
-    bytesPerMessage: measured.bytes / measured.count,
+    bytesPerMessage: bytes / measured.count,
     compressedPercent: 0,
     latency: Object.fromEntries(
       percentiles.map((percentile) => [

@@ -1,7 +1,11 @@
 /** Weir, driven by hooks. */
 import { serve } from "../../mod.ts";
-import { announce } from "./arguments.ts";
-import { handlerOf, weirOptions } from "./weir_options.ts";
+import {
+  announceServer,
+  echoLarge,
+  handlerOf,
+  weirOptions,
+} from "./weir_options.ts";
 
 const server = serve(
   weirOptions,
@@ -15,12 +19,7 @@ const server = serve(
         server.publish("all", message);
       },
     },
-    large: async (socket) => {
-      for await (const message of socket.incoming) {
-        await socket.send(message.body, { type: message.type });
-      }
-    },
+    large: echoLarge,
   }),
 );
-await server.ready;
-if (server.addr.transport === "tcp") announce(server.addr.port);
+await announceServer(server);

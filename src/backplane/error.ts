@@ -36,3 +36,16 @@ export class BackplaneError extends Error {
     super(message, options);
   }
 }
+
+/**
+ * Makes what `subscribe()` of a backplane throws for a topic that it is asked
+ * for twice.
+ *
+ * @param topic The topic, in the user's words.
+ */
+export function alreadySubscribed(topic: string): Error {
+  return new Error(
+    `the topic ${JSON.stringify(topic)} is subscribed already: a backplane ` +
+      "serves one Topics, which several servers can share",
+  );
+}

@@ -26,6 +26,7 @@
  * @module
  */
 import type { Backplane, BackplaneReceiver } from "./backplane.ts";
+import { alreadySubscribed } from "./error.ts";
 
 /** A message of NATS, as far as it is used. */
 export interface NatsMessage {
@@ -136,13 +137,7 @@ export class NatsBackplane implements Backplane {
    */
   subscribe(topic: string, receive: BackplaneReceiver): Promise<void> {
     const subject = this.#subject(topic);
-    if (this.#subscriptions.has(subject)) {
-      throw new Error(
-        `the topic ${
-          JSON.stringify(topic)
-        } is subscribed already: a backplane serves one Topics, which several servers can share`,
-      );
-    }
+    if (this.#subscriptions.has(subject)) throw alreadySubscribed(topic);
     const callback = (error: Error | null, message: NatsMessage): void => {
       if (error === null) receive(message.data as Uint8Array<ArrayBuffer>);
     };

@@ -25,6 +25,7 @@
  */
 import { Buffer, isUtf8 } from "node:buffer";
 import type { Backplane, BackplaneReceiver } from "./backplane.ts";
+import { alreadySubscribed } from "./error.ts";
 
 /** A client of ioredis, as far as it is used. */
 export interface IoredisClient {
@@ -175,13 +176,7 @@ export class RedisBackplane implements Backplane {
    */
   async subscribe(topic: string, receive: BackplaneReceiver): Promise<void> {
     const channel = this.#channel(topic);
-    if (this.#receivers.has(channel)) {
-      throw new Error(
-        `the topic ${
-          JSON.stringify(topic)
-        } is subscribed already: a backplane serves one Topics, which several servers can share`,
-      );
-    }
+    if (this.#receivers.has(channel)) throw alreadySubscribed(topic);
     this.#receivers.set(channel, receive);
     try {
       await this.#subscriber.subscribe(channel);

@@ -1,19 +1,13 @@
 /** The client with `websockets`, the WebSocket library of Python's asyncio. */
 
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { findPython } from "../support/python.ts";
+import { pythonCommand } from "../support/python.ts";
 import { testServer } from "./client_scenarios.ts";
 
-const script = fileURLToPath(
-  new URL("./client_websockets_server.py", import.meta.url),
-);
+const script = new URL("./client_websockets_server.py", import.meta.url);
 const converse = testServer({
   name: "websockets of Python",
-  command: () => ({
-    program: findPython("websockets"),
-    arguments: ["-B", script],
-  }),
+  command: () => pythonCommand("websockets", script),
   // Python's zlib does not compress with 8 bits.
   leastServerBits: 9,
   leastClientBits: 8,

@@ -92,6 +92,34 @@ export function prepareDeflateClient(client: DeflateClient): RunVisit {
   };
 }
 
+/** Has the client connect with each offer in turn, to a server with these options. */
+export type RunOffers = (
+  offers: readonly Offer[],
+  deflate: DeflateOptions,
+) => Promise<void>;
+
+/**
+ * Prepares visits in which the client gets varied messages back.
+ *
+ * @param run Has the client make one of them.
+ * @param optionsFor What the client has to know to make that offer.
+ */
+export function prepareOffers(
+  run: RunVisit,
+  optionsFor: (offer: Offer) => DeflateVisit["options"],
+): RunOffers {
+  return async (offers, deflate) => {
+    for (const offer of offers) {
+      await run({
+        scenario: "varied",
+        deflate,
+        options: optionsFor(offer),
+        extensions: answerTo(offer, deflate),
+      });
+    }
+  };
+}
+
 /**
  * What the server must answer to an offer. It is written down here from RFC 7692
  * section 7.1 and from what the options promise, apart from `src/`.

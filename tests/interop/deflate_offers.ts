@@ -12,13 +12,18 @@ export const contextTakeovers: readonly Offer[] = [
 ];
 
 /** Combinations of windows. No client here can compress with 8 bits: zlib cannot. */
-export const windowBits: readonly Offer[] = [undefined, 8, 9, 12, 15].flatMap(
+const windowBits: readonly Offer[] = [undefined, 8, 9, 12, 15].flatMap(
   (server) =>
     ([undefined, true, 9, 12, 15] as const).map((client): Offer => ({
       ...server === undefined ? {} : { serverMaxWindowBits: server },
       ...client === undefined ? {} : { clientMaxWindowBits: client },
     })),
 );
+
+/** Offers of one context takeover, with every combination of windows. */
+export function everyWindow(takeover: Offer): Offer[] {
+  return windowBits.map((windows) => ({ ...takeover, ...windows }));
+}
 
 /** What a server may ask for without having been offered it. */
 export const serverWishes: readonly DeflateOptions[] = [

@@ -1,9 +1,8 @@
 /** `websockets`, the WebSocket library of Python's asyncio, compressing. */
 
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { DeflateOptions } from "../../mod.ts";
-import { findPython } from "../support/python.ts";
+import { pythonCommand } from "../support/python.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 import {
   answerTo,
@@ -11,25 +10,22 @@ import {
   keepsContext,
   type Offer,
   prepareDeflateClient,
+  prepareOffers,
 } from "./deflate_interop.ts";
 import {
   contextTakeovers,
   describe,
+  everyWindow,
   serverWishes,
-  windowBits,
 } from "./deflate_offers.ts";
 
-const script = fileURLToPath(
-  new URL("./deflate_websockets_peer.py", import.meta.url),
-);
+const script = new URL("./deflate_websockets_peer.py", import.meta.url);
 const run = prepareDeflateClient({
-  command: () => ({
-    program: findPython("websockets"),
-    arguments: ["-B", script],
-  }),
+  command: () => pythonCommand("websockets", script),
 });
 const random = seededRandom("permessage-deflate with websockets");
 const seed = (): number => random.integer(0x100000000);
+const runOffers = prepareOffers(run, (offer) => ({ offer, seed: seed() }));
 
 /** What the library offers by itself. */
 const usualOffer: Offer = { clientMaxWindowBits: true };
@@ -44,29 +40,15 @@ for (const backend of backends) {
         describe(takeover)
       }, gets varied messages back with every window`,
       async () => {
-        for (const windows of windowBits) {
-          const offer: Offer = { ...takeover, ...windows };
-          await run({
-            scenario: "varied",
-            deflate: usual,
-            options: { offer, seed: seed() },
-            extensions: answerTo(offer, usual),
-          });
-        }
+        await runOffers(everyWindow(takeover), usual);
       },
     );
   }
 
   test(`${title}, obeys what the server's options ask of it`, async () => {
+    const offers = [{}, usualOffer, { clientMaxWindowBits: 12 }];
     for (const wishes of serverWishes) {
-      for (const offer of [{}, usualOffer, { clientMaxWindowBits: 12 }]) {
-        await run({
-          scenario: "varied",
-          deflate: { ...usual, ...wishes },
-          options: { offer, seed: seed() },
-          extensions: answerTo(offer, { backend, ...wishes }),
-        });
-      }
+      await runOffers(offers, { ...usual, ...wishes });
     }
   });
 

@@ -1,9 +1,8 @@
 /** `wsproto`, with an inflater that tolerates nothing, and Python's zlib. */
 
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { DeflateOptions } from "../../mod.ts";
-import { findPython } from "../support/python.ts";
+import { pythonCommand } from "../support/python.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 import {
   answerTo,
@@ -11,25 +10,22 @@ import {
   keepsContext,
   type Offer,
   prepareDeflateClient,
+  prepareOffers,
 } from "./deflate_interop.ts";
 import {
   contextTakeovers,
   describe,
+  everyWindow,
   serverWishes,
-  windowBits,
 } from "./deflate_offers.ts";
 
-const script = fileURLToPath(
-  new URL("./deflate_wsproto_peer.py", import.meta.url),
-);
+const script = new URL("./deflate_wsproto_peer.py", import.meta.url);
 const run = prepareDeflateClient({
-  command: () => ({
-    program: findPython("wsproto"),
-    arguments: ["-B", script],
-  }),
+  command: () => pythonCommand("wsproto", script),
 });
 const random = seededRandom("permessage-deflate with wsproto");
 const seed = (): number => random.integer(0x100000000);
+const runOffers = prepareOffers(run, (offer) => ({ offer, seed: seed() }));
 
 /** Payloads of RFC 7692 section 7.2.3 and others like them; "Hello" comes of each. */
 const helloPayloads = {
@@ -70,15 +66,7 @@ for (const backend of backends) {
     const offered = `${title}, offer ${describe(takeover)}`;
 
     test(`${offered}, gets varied messages back with every window`, async () => {
-      for (const windows of windowBits) {
-        const offer: Offer = { ...takeover, ...windows };
-        await run({
-          scenario: "varied",
-          deflate: usual,
-          options: { offer, seed: seed() },
-          extensions: answerTo(offer, usual),
-        });
-      }
+      await runOffers(everyWindow(takeover), usual);
     });
 
     test(`${offered}, cuts its blocks at random and pings between`, async () => {
@@ -207,15 +195,9 @@ for (const backend of backends) {
   });
 
   test(`${title}, sees the server keep to its own options`, async () => {
+    const offers: Offer[] = [{}, { clientMaxWindowBits: true }];
     for (const wishes of serverWishes) {
-      for (const offer of [{}, { clientMaxWindowBits: true } as const]) {
-        await run({
-          scenario: "varied",
-          deflate: { ...usual, ...wishes },
-          options: { offer, seed: seed() },
-          extensions: answerTo(offer, { backend, ...wishes }),
-        });
-      }
+      await runOffers(offers, { ...usual, ...wishes });
     }
   });
 

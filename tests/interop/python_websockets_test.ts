@@ -1,18 +1,14 @@
 /** `websockets`, the WebSocket library of Python's asyncio, as a client. */
 
-import { fileURLToPath } from "node:url";
-import { findPython } from "../support/python.ts";
+import { pythonCommand } from "../support/python.ts";
 import { testInterop } from "./interop.ts";
 import { standardScenarioNames } from "./scenarios.ts";
 
-const script = fileURLToPath(new URL("./websockets_peer.py", import.meta.url));
+const script = new URL("./websockets_peer.py", import.meta.url);
 
 testInterop({
   name: "websockets of Python",
-  command: () => ({
-    program: findPython("websockets"),
-    arguments: ["-B", script],
-  }),
+  command: () => pythonCommand("websockets", script),
   scenarios: [
     ...standardScenarioNames.filter((name) => name !== "close-without-code"),
     "fragmented",

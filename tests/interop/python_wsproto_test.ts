@@ -1,18 +1,14 @@
 /** `wsproto`, a WebSocket protocol of Python without I/O, as a client. */
 
-import { fileURLToPath } from "node:url";
-import { findPython } from "../support/python.ts";
+import { pythonCommand } from "../support/python.ts";
 import { testInterop } from "./interop.ts";
 import { standardScenarioNames } from "./scenarios.ts";
 
-const script = fileURLToPath(new URL("./wsproto_peer.py", import.meta.url));
+const script = new URL("./wsproto_peer.py", import.meta.url);
 
 testInterop({
   name: "wsproto of Python",
-  command: () => ({
-    program: findPython("wsproto"),
-    arguments: ["-B", script],
-  }),
+  command: () => pythonCommand("wsproto", script),
   scenarios: [
     ...standardScenarioNames,
     "fragmented",

@@ -1,6 +1,8 @@
 /** Finds the Python that has the WebSocket packages the tests talk to. */
 
 import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Command } from "./runtime.ts";
 
 /**
  * The Debian package that holds each Python package. Debian's own Python is
@@ -29,4 +31,19 @@ export function findPython(packageName: keyof typeof debianPackages): string {
     );
   }
   return found;
+}
+
+/**
+ * The command that runs a script in a Python 3 that can import `packageName`.
+ *
+ * @throws {Error} if there is none; it names the Debian package to install.
+ */
+export function pythonCommand(
+  packageName: keyof typeof debianPackages,
+  script: URL,
+): Command {
+  return {
+    program: findPython(packageName),
+    arguments: ["-B", fileURLToPath(script)],
+  };
 }
