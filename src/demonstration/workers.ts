@@ -61,6 +61,12 @@ export function joinSupervisor(server: Server): void {
   process.on("SIGINT", () => {});
   process.on("SIGTERM", () => void stop());
   process.on("disconnect", () => void stop());
+  // Deno does not tell of a channel that was reset, as one is whose other end was
+  // killed with messages unread.
+  const supervisor = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== supervisor) void stop();
+  }, 500).unref();
   process.on("message", (message: Partial<WorkerMessage> | null) => {
     if (message?.weir === "worker" && message.stop) void stop();
   });
