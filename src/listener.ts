@@ -18,6 +18,7 @@ import type {
 } from "./connection/transport.ts";
 import type { HandshakeRequest } from "./handshake/request.ts";
 import { HandshakeError } from "./handshake/response.ts";
+import { superviseOnBun } from "./transport/bun_http.ts";
 import { isBun, listenOnBun } from "./transport/bun_socket.ts";
 import { isDeno, listenOnDeno } from "./transport/deno_socket.ts";
 import { FrontDoor } from "./transport/front_door.ts";
@@ -100,9 +101,12 @@ export class HttpListener {
     this.#timeouts = timeouts;
     this.secure = options.cert !== undefined;
     const { handshakeTimeout } = timeouts;
+    const headersTimeout = Math.ceil(handshakeTimeout);
     const settings = {
-      headersTimeout: handshakeTimeout,
-      connectionsCheckingInterval: Math.max(50, handshakeTimeout / 8),
+      headersTimeout,
+      // Node's default, which must not be below the other.
+      requestTimeout: Math.max(300_000, headersTimeout),
+      connectionsCheckingInterval: Math.max(50, Math.ceil(headersTimeout / 8)),
     };
     const nodeTls = this.secure && !this.#isNative();
     const server = this.#server = nodeTls
@@ -116,11 +120,14 @@ export class HttpListener {
         new HttpHandshakeSocket(socket, head),
       );
     });
+    const late = (socket: Duplex): void =>
+      writeRefusal(socket, tooSlow(), timeouts.closeTimeout);
+    if (isBun()) superviseOnBun(server, handshakeTimeout, late);
     this.#frontDoor = new FrontDoor({
       secure: this.secure,
       upgrade: events.upgrade,
       other: (socket) => server.emit("connection", socket),
-      late: (socket) => writeRefusal(socket, tooSlow(), timeouts.closeTimeout),
+      late,
     }, handshakeTimeout);
     server.on(
       "clientError",

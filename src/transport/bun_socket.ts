@@ -108,6 +108,7 @@ export class BunSocketTransport implements Transport {
   #buffered = 0;
   #paused = false;
   #ending = false;
+  #ended = false;
   #peerEnded = false;
   #closed = false;
   #error: Error | null = null;
@@ -137,7 +138,9 @@ export class BunSocketTransport implements Transport {
     if (this.#closed) {
       queueMicrotask(() => receiver.transportClosed(this.#error));
     } else if (this.#peerEnded) {
-      queueMicrotask(() => receiver.receiveEnd());
+      queueMicrotask(() => {
+        if (!this.#closed) receiver.receiveEnd();
+      });
     }
   }
 
@@ -243,14 +246,15 @@ export class BunSocketTransport implements Transport {
   }
 
   #endIfSent(): void {
-    if (!this.#ending || this.#closed || this.#unsent.length > 0) return;
+    if (
+      !this.#ending || this.#ended || this.#closed || this.#unsent.length > 0
+    ) return;
+    this.#ended = true;
     this.#socket.shutdown();
     this.#closeIfDone();
   }
 
   #closeIfDone(): void {
-    if (this.#peerEnded && this.#ending && this.#unsent.length === 0) {
-      this.#socket.end();
-    }
+    if (this.#peerEnded && this.#ended && !this.#closed) this.#socket.end();
   }
 }

@@ -216,6 +216,8 @@ export class DenoSocketTransport implements Transport {
   #ending = false;
   #ended = false;
   #closed = false;
+  /** Whether a receiver was told of the close. */
+  #told = false;
   #error: Error | null = null;
   readonly #onWritten = (length: number): void => this.#written(length);
   /** See {@linkcode Transport}. */
@@ -242,7 +244,10 @@ export class DenoSocketTransport implements Transport {
   start(receiver: TransportReceiver): void {
     this.#receiver = receiver;
     if (this.#closed) {
-      queueMicrotask(() => receiver.transportClosed(this.#error));
+      // Otherwise it is told in a moment.
+      if (this.#told) {
+        queueMicrotask(() => receiver.transportClosed(this.#error));
+      }
     } else if (this.#peerEnded) {
       queueMicrotask(() => receiver.receiveEnd());
     } else {
@@ -308,7 +313,7 @@ export class DenoSocketTransport implements Transport {
     this.#receiver!.receive(memory.subarray(0, length));
     if (length === memory.length && length < mostReadLength) {
       this.#memory = new Uint8Array(length * 8);
-    } else if (length * 64 < memory.length) {
+    } else if (memory.length > leastReadLength && length * 64 < memory.length) {
       this.#memory = new Uint8Array(memory.length / 8);
     }
     this.#reading = false;
@@ -371,7 +376,10 @@ export class DenoSocketTransport implements Transport {
     this.#buffered = 0;
     closeQuietly(this.#connection);
     // As with a socket, the end is told after the call that caused it.
-    queueMicrotask(() => this.#receiver?.transportClosed(error));
+    queueMicrotask(() => {
+      this.#told = this.#receiver !== null;
+      this.#receiver?.transportClosed(error);
+    });
   }
 }
 

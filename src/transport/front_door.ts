@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
+import { clearTimeout, setTimeout } from "node:timers";
 import { joinBytes } from "../codec/byte_buffer.ts";
 import type {
   NetworkAddress,
@@ -69,7 +70,8 @@ export class FrontDoor {
   }
 
   #arm(milliseconds: number): ReturnType<typeof setTimeout> {
-    return setTimeout(() => this.#sweep(), milliseconds);
+    // Those that wait keep the process running, and not the watch over them.
+    return setTimeout(() => this.#sweep(), milliseconds).unref();
   }
 
   #sweep(): void {
@@ -142,8 +144,10 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
   }
 
   receiveEnd(): void {
-    // Who ends before a request is there wants nothing.
-    if (!this.#asked) this.#transport.destroy();
+    // Who ends before a request is there wants nothing. Who ends behind it can't
+    // have a WebSocket any more, but may read why.
+    if (this.#asked) this.onGone?.();
+    else this.#transport.end();
   }
 
   transportClosed(): void {

@@ -90,7 +90,10 @@ export class NodeSocketTransport implements Transport {
     socket.off("end", this.#onEnd);
     socket.off("close", this.#onClose);
     socket.off("data", this.#onData);
-    for (const chunk of first.toReversed()) socket.unshift(chunk);
+    // One that has ended takes nothing back, and nobody reads on.
+    if (!socket.readableEnded) {
+      for (const chunk of first.toReversed()) socket.unshift(chunk);
+    }
     return socket.resume();
   }
 

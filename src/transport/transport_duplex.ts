@@ -114,8 +114,9 @@ export class TransportDuplex extends Duplex implements TransportReceiver {
   }
 
   override _final(callback: () => void): void {
-    this.#transport.end();
+    // It may close within the call, and be destroyed then before it is finished.
     callback();
+    this.#transport.end();
   }
 
   override _destroy(

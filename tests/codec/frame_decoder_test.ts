@@ -6,6 +6,8 @@ import {
   type FrameDecoderOptions,
   FrameDecoderStream,
 } from "../../src/codec/frame_decoder.ts";
+import { MessageDecoder } from "../../src/codec/message_decoder.ts";
+import { fuse } from "../../src/codec/stage.ts";
 import type { Frame, Role } from "../../src/frame.ts";
 import {
   concatBytes,
@@ -711,4 +713,158 @@ test("FrameDecoder: input that ends inside a frame gives 1006, between two of th
   assert.match(describeError(header.error), /in the header of a frame/);
   const payload = await decode([fromHex("81 85 00 00 00 00 41")]);
   assert.match(describeError(payload.error), /4 bytes are missing/);
+});
+
+/** Runs `use` with each chunk in the same memory, overwritten after each. */
+function lend(
+  bytes: Uint8Array,
+  length: number,
+  use: (chunk: Uint8Array<ArrayBuffer>) => void,
+): void {
+  const memory = new Uint8Array(length);
+  for (let at = 0; at < bytes.length; at += length) {
+    const part = bytes.subarray(at, at + length);
+    memory.set(part);
+    use(memory.subarray(0, part.length));
+    memory.fill(0x55);
+  }
+}
+
+test("FrameDecoder: lent: a payload in the chunk's memory is marked as not own", () => {
+  for (const role of roles) {
+    for (const unmaskInPlace of [false, true]) {
+      for (const length of [0, 1, 125, 512, 513, 5000]) {
+        for (const opcode of [0x1, 0x2]) {
+          for (const fin of [true, false]) {
+            const payload = payloadOf(length);
+            const frame = from(role, { opcode, fin, payload });
+            for (const chunkLength of [7, frame.length, frame.length * 2]) {
+              const decoder = new FrameDecoder({
+                role,
+                unmaskInPlace,
+                lent: true,
+              });
+              const parts: Uint8Array[] = [];
+              lend(
+                concatBytes([frame, frame]),
+                chunkLength,
+                (chunk) =>
+                  decoder.transform(
+                    chunk,
+                    {
+                      enqueue(part: Frame) {
+                        const shares = part.payload.length > 0 &&
+                          part.payload.buffer === chunk.buffer;
+                        if (shares) assert.equal(part.own, false);
+                        else assert.notEqual(part.own, false);
+                        if (part.own === true) {
+                          assert.equal(
+                            part.payload.buffer.byteLength,
+                            part.payload.length,
+                          );
+                        }
+                        parts.push(part.payload.slice());
+                      },
+                    } as Parameters<typeof decoder.transform>[1],
+                  ),
+              );
+              assert.equal(
+                toHex(concatBytes(parts)),
+                toHex(concatBytes([payload, payload])),
+              );
+            }
+          }
+        }
+      }
+    }
+  }
+});
+
+test("FrameDecoder: lent: control frames never share the chunk", () => {
+  for (const role of roles) {
+    const frames = [9, 10, 8].map((opcode) =>
+      from(role, { opcode, payload: fromHex("03 e8 41 42") })
+    );
+    const decoder = new FrameDecoder({
+      role,
+      unmaskInPlace: true,
+      lent: true,
+    });
+    const kept: Uint8Array[] = [];
+    lend(concatBytes(frames), 1000, (chunk) =>
+      decoder.transform(
+        chunk,
+        {
+          enqueue: (frame: Frame) => void kept.push(frame.payload),
+        } as Parameters<typeof decoder.transform>[1],
+      ));
+    assert.deepEqual(kept.map(toHex), Array(3).fill("03e84142"));
+  }
+});
+
+test("lent memory that is overwritten reaches no message, whole or in fragments", () => {
+  const random = seededRandom("lent memory");
+  for (const role of roles) {
+    for (const fragments of [false, true]) {
+      for (let round = 0; round < 40; round++) {
+        const expected: string[] = [];
+        const frames: Uint8Array[] = [];
+        for (let count = 1 + random.integer(12); count > 0; count--) {
+          const length = random.pick([0, 1, 6, 125, 126, 400, 512, 513, 3000]);
+          const text = random.integer(3) === 0;
+          const payload = text
+            ? new TextEncoder().encode("\u00e9".repeat(length))
+            : payloadOf(length);
+          expected.push(toHex(payload));
+          const cut = random.integer(2) * random.integer(payload.length + 1);
+          const opcode = text ? 1 : 2;
+          if (cut === 0) frames.push(from(role, { opcode, payload }));
+          else {
+            frames.push(
+              from(role, {
+                opcode,
+                fin: false,
+                payload: payload.subarray(0, cut),
+              }),
+              from(role, { opcode: 9, payload: "ping" }),
+              from(role, { opcode: 0, payload: payload.subarray(cut) }),
+            );
+          }
+        }
+        const decoder = new FrameDecoder({
+          role,
+          unmaskInPlace: true,
+          lent: true,
+        });
+        const messages = new MessageDecoder();
+        messages.fragments = fragments;
+        const kept: Uint8Array[][] = [];
+        const sink = fuse(messages, {
+          enqueue(message) {
+            if (typeof message === "string") {
+              kept.push([new TextEncoder().encode(message)]);
+            } else if (message instanceof Uint8Array) kept.push([message]);
+            else if (message.type === "text" || message.type === "binary") {
+              if (message.first) kept.push([]);
+              kept.at(-1)!.push(message.payload);
+            }
+          },
+          error: (reason) => assert.fail(String(reason)),
+        });
+        lend(
+          concatBytes(frames),
+          random.pick([1, 13, 512, 4096, 100_000]),
+          (chunk) => decoder.transform(chunk, sink),
+        );
+        assert.deepEqual(
+          kept.map((parts) => toHex(concatBytes(parts))),
+          expected,
+        );
+        // And each may be transferred without another being lost.
+        const buffers = kept.flat().filter(({ length }) => length > 0)
+          .map(({ buffer }) => buffer);
+        assert.equal(new Set(buffers).size, buffers.length);
+      }
+    }
+  }
 });

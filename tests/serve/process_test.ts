@@ -54,6 +54,16 @@ for (const transport of ["tcp", "tls"]) {
       assert.equal(output, "done\n");
       assert.equal(code, 0);
     });
+
+    test(`${transport}: after unref() a client that has gone does not keep it running`, async () => {
+      const { code, output, milliseconds } = await run(
+        "unrefServed",
+        transport,
+      );
+      assert.equal(output, "done\n");
+      assert.equal(code, 0);
+      assert.ok(milliseconds < 6000, `it took ${milliseconds} ms`);
+    });
   }
 
   test(`${transport}: ref() keeps it running again`, async () => {

@@ -34,6 +34,15 @@ const programs: Record<string, () => Promise<void>> = {
     server.unref();
   },
 
+  /** A client has come and gone. */
+  async unrefServed() {
+    const server = serve(place, echo);
+    await server.ready;
+    server.unref();
+    const client = await RawClient.open(target(server));
+    await client.closeCleanly();
+  },
+
   async refAgain() {
     const server = serve(place, echo);
     await server.ready;

@@ -1,0 +1,80 @@
+// What is Bun's alone: its events, which come within the calls that cause them
+// or later. The rest is in native_socket_test.ts. Runs on every runtime.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  Recorder,
+  ScriptedBunSocket,
+  settled,
+  someBytes,
+} from "./scripted_sockets.ts";
+
+test("bun: what arrived belongs to the receiver", () => {
+  const { transport, calls } = new ScriptedBunSocket();
+  assert.equal(transport.lends, false);
+  assert.deepEqual(calls, ["setNoDelay true"]);
+});
+
+for (const closesAtOnce of [true, false]) {
+  const when = closesAtOnce ? "at once" : "later";
+  test(`bun: a dropped socket that closes ${when} tells of it once`, async () => {
+    const socket = new ScriptedBunSocket({ closesAtOnce });
+    const receiver = new Recorder();
+    socket.transport.start(receiver);
+    socket.transport.destroy();
+    socket.transport.destroy();
+    await settled();
+    socket.data.closed(new Error("later"));
+    assert.deepEqual(receiver.events, ["closed"]);
+    assert.equal(receiver.error, null);
+  });
+
+  test(`bun: both directions end, and the socket closes ${when}`, async () => {
+    const socket = new ScriptedBunSocket({ closesAtOnce });
+    const receiver = new Recorder();
+    socket.transport.start(receiver);
+    socket.transport.end();
+    await socket.deliverEnd();
+    assert.deepEqual(receiver.events, ["end", "closed"]);
+    assert.deepEqual(socket.calls, ["setNoDelay true", "shutdown", "end"]);
+  });
+}
+
+test("bun: pause() and resume() reach the socket once each", () => {
+  const socket = new ScriptedBunSocket();
+  const { transport } = socket;
+  transport.resume();
+  transport.pause();
+  transport.pause();
+  transport.resume();
+  transport.resume();
+  assert.deepEqual(socket.calls, ["setNoDelay true", "pause", "resume"]);
+});
+
+test("bun: a socket that takes nothing any more is written to no more", async () => {
+  const socket = new ScriptedBunSocket();
+  const receiver = new Recorder();
+  socket.transport.start(receiver);
+  // As after the peer has reset: -1 for each write, until it closes.
+  socket.write = () => -1;
+  socket.transport.write([someBytes(5)], () => assert.fail("written"));
+  assert.equal(socket.transport.bufferedAmount, 5);
+  await settled();
+  await socket.fail(new Error("reset"));
+  assert.deepEqual(receiver.events, ["closed"]);
+  assert.equal(receiver.error?.message, "reset");
+  assert.equal(socket.transport.bufferedAmount, 0);
+});
+
+test("bun: the first of several errors is the one that is told", async () => {
+  const socket = new ScriptedBunSocket();
+  const receiver = new Recorder();
+  socket.transport.start(receiver);
+  socket.data.failed(new Error("first"));
+  socket.data.failed(new Error("second"));
+  assert.deepEqual(receiver.events, [], "it closes next");
+  socket.data.closed(new Error("third"));
+  await settled();
+  assert.equal(receiver.error?.message, "first");
+});
