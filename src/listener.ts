@@ -20,7 +20,7 @@ import type { HandshakeRequest } from "./handshake/request.ts";
 import { HandshakeError } from "./handshake/response.ts";
 import { superviseOnBun } from "./transport/bun_http.ts";
 import { isBun, listenOnBun } from "./transport/bun_socket.ts";
-import { isDeno, listenOnDeno } from "./transport/deno_socket.ts";
+import { isDeno, listenOnDeno } from "./transport/deno_tls_socket.ts";
 import { FrontDoor } from "./transport/front_door.ts";
 import {
   handshakeRequestOf,
@@ -184,8 +184,8 @@ export class HttpListener {
   }
 
   /**
-   * Whether the runtime's own listener is used, which costs less for each
-   * connection and message than `node:http` does. For TLS it is Deno's that has
+   * Whether a listener below `node:http` is used, which costs less for each
+   * handshake, and on Bun for each message. For TLS it is Deno's that has
    * backpressure, and all but Bun's `node:https` can share a port.
    */
   #isNative(): boolean {
@@ -229,9 +229,10 @@ export class HttpListener {
     const tls = this.secure
       ? { cert: cert!, key: key!, handshakeTimeout }
       : null;
-    this.#native = await (listenOnDeno(options, tls) ??
-      (tls === null ? listenOnBun(options) : null) ??
-      listenOnNode(options, tls));
+    const native = tls === null
+      ? listenOnBun(options)
+      : listenOnDeno(options, tls);
+    this.#native = await (native ?? listenOnNode(options, tls));
     this.#address = { transport: "tcp", ...this.#native.address };
     // Only a server that listens has keep-alive and its timeouts.
     Object.defineProperty(this.#server, "listening", { value: true });

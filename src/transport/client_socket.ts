@@ -7,7 +7,7 @@ import { X509Certificate } from "node:crypto";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
-import { isDeno } from "./deno_socket.ts";
+import { isDeno } from "./deno_tls_socket.ts";
 import { connectDenoTls, type ConnectOptions } from "./deno_tls_client.ts";
 
 /** Where to connect to, and how. */

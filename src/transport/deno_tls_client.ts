@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type DenoConnection, DenoSocketTransport } from "./deno_socket.ts";
+import { type DenoConnection, DenoTlsTransport } from "./deno_tls_socket.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
 
 /** Where to connect to. */
@@ -61,12 +61,12 @@ export async function connectDenoTls(
   signal.addEventListener("abort", onAbort);
   try {
     signal.throwIfAborted();
-    await Promise.race([connection.handshake!(), aborted.promise]);
+    await Promise.race([connection.handshake(), aborted.promise]);
   } catch (error) {
     connection.close();
     throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-  return new TransportDuplex(new DenoSocketTransport(connection), true);
+  return new TransportDuplex(new DenoTlsTransport(connection), true);
 }

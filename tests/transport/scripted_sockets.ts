@@ -12,8 +12,8 @@ import type {
 import { BunSocketTransport } from "../../src/transport/bun_socket.ts";
 import {
   type DenoConnection,
-  DenoSocketTransport,
-} from "../../src/transport/deno_socket.ts";
+  DenoTlsTransport,
+} from "../../src/transport/deno_tls_socket.ts";
 import { concatBytes } from "../support/frames.ts";
 
 /** Bytes that are not all alike. */
@@ -212,10 +212,10 @@ interface PendingWrite {
   readonly reject: (error: Error) => void;
 }
 
-/** A `Deno.TcpConn`, as far as the transport uses it. */
+/** A `Deno.TlsConn`, as far as the transport uses it. */
 export class ScriptedDenoConnection implements Script, DenoConnection {
   readonly remoteAddr = { hostname: "192.0.2.1", port: 4711 };
-  readonly transport: DenoSocketTransport;
+  readonly transport: DenoTlsTransport;
   ends = 0;
   dropped = false;
   capacity = Infinity;
@@ -232,7 +232,11 @@ export class ScriptedDenoConnection implements Script, DenoConnection {
   #pendingWrite: PendingWrite | null = null;
 
   constructor() {
-    this.transport = new DenoSocketTransport(this);
+    this.transport = new DenoTlsTransport(this);
+  }
+
+  handshake(): Promise<void> {
+    return Promise.resolve();
   }
 
   get sent(): Uint8Array<ArrayBuffer> {
