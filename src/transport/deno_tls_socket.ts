@@ -184,8 +184,8 @@ const leastReadLength = 512;
 /** The most that is read at once. */
 const mostReadLength = 256 * 1024;
 
-/** The most bytes of several chunks that are written together. */
-const mostJoined = 64 * 1024;
+/** The most bytes that are copied to be written together. */
+const mostJoined = 4 * 1024;
 
 /** See the module. */
 export class DenoTlsTransport implements Transport {
