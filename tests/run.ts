@@ -1,6 +1,6 @@
 /**
- * Runs the test suite on Deno, Bun and Node, some of it side by side, and fails if any of the three fails, runs no test, hangs or is
- * missing.
+ * Runs the test suite on Deno, Bun and Node, some of it side by side, and fails
+ * if any of the three fails, runs no test, hangs or is missing.
  *
  *     deno task test                   everything
  *     deno task test node              one runtime
@@ -126,7 +126,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-/** Halves of the suite, so that both processors have work to the end. */
+/** Halves of the suite, so that all processors have work to the end. */
 const parts = Math.min(2, files.length);
 const waiting: Job[] = runtimes
   .filter(({ name }) => names.includes(name))
