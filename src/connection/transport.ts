@@ -40,7 +40,10 @@ export interface Transport {
   readonly bufferedAmount: number;
   /** Begins to deliver; called again, delivers to another receiver from then on. */
   start(receiver: TransportReceiver): void;
-  /** No more bytes are delivered after this; the peer's window fills up. */
+  /**
+   * No more bytes are delivered, but for a read that is under way already; the
+   * peer's window fills up.
+   */
   pause(): void;
   /** Delivers again. */
   resume(): void;
