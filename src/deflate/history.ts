@@ -17,14 +17,14 @@ const storedHeaderLength = 5;
  * a quiet connection costs little.
  */
 export class History {
-  readonly #windowLength: number;
+  #windowLength: number;
   #bytes: Bytes = new Uint8Array(0);
   #start = storedHeaderLength;
   #end = storedHeaderLength;
 
-  /** @param windowBits The base-2 logarithm of the window's length. */
-  constructor(windowBits: number) {
-    this.#windowLength = 1 << windowBits;
+  /** @param windowLength How many bytes are kept: a power of two from 256 on. */
+  constructor(windowLength: number = maxWindowLength) {
+    this.#windowLength = windowLength;
   }
 
   /** How many bytes there are: at most the window's length. */
@@ -35,6 +35,19 @@ export class History {
   /** The bytes, oldest first: a view, until the next `append()`. */
   get bytes(): Bytes {
     return this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  /** The last of the bytes, as many as asked for or there are: a view as well. */
+  last(length: number): Bytes {
+    return this.#bytes.subarray(
+      Math.max(this.#start, this.#end - length),
+      this.#end,
+    );
+  }
+
+  /** From now on, as many bytes are kept; what was dropped is not there. */
+  widen(windowLength: number): void {
+    this.#windowLength = Math.max(this.#windowLength, windowLength);
   }
 
   /**

@@ -11,17 +11,28 @@ import { History } from "./history.ts";
 import { endsInMark, HeldTail, markLength, messageEnd } from "./trailer.ts";
 import { ZlibStream } from "./zlib_stream.ts";
 
-/**
- * Inflates raw DEFLATE that is whole.
- *
- * @param input The data; it should end in a final block.
- * @param limit How many bytes may come out.
- * @returns The output, or why there is none.
- */
-export type InflateWhole = (
-  input: Bytes,
-  limit: number,
-) => Bytes | NotInflated | Promise<Bytes | NotInflated>;
+/** What inflates messages that are whole. */
+export interface InflateEngine {
+  /**
+   * Whether it can be given the window beside the data. Otherwise the data
+   * begins with the window, as a stored block.
+   */
+  readonly takesWindow: boolean;
+  /**
+   * Inflates raw DEFLATE.
+   *
+   * @param input The data; it should end in a final block.
+   * @param limit How many bytes may come out.
+   * @param window What the data may refer back to, where that is taken. It is
+   * not needed any more when the call returns.
+   * @returns The output, or why there is none.
+   */
+  inflate(
+    input: Bytes,
+    limit: number,
+    window?: Bytes,
+  ): Bytes | NotInflated | Promise<Bytes | NotInflated>;
+}
 
 /**
  * Why data was not inflated: more than the limit would come out; or it can't be
@@ -31,8 +42,8 @@ export type NotInflated = "too long" | "not plain";
 
 /**
  * The inflating backend. Every message is inflated by an inflater of its own.
- * With context takeover that one is first given the window, as a stored block:
- * so a quiet connection holds no inflater, only what was received, and each
+ * With context takeover that one is first given the window, as a dictionary or
+ * a stored block: so a quiet connection holds no inflater, only what was received, and each
  * message can be checked to be whole.
  *
  * A small message goes through the engine that the connection uses; one that is
@@ -41,18 +52,18 @@ export type NotInflated = "too long" | "not plain";
  * stopped and takes no more memory than asked.
  */
 export class Inflater implements Backend {
-  readonly #inflateWhole: InflateWhole;
+  readonly #engine: InflateEngine;
   readonly #history: History | null;
   /** Whether the engine met something that was not plain; it is not asked again. */
   #plain = true;
 
   /**
-   * @param inflateWhole The engine.
+   * @param engine Inflates what is small.
    * @param contextTakeover Whether messages refer back to those before.
    */
-  constructor(inflateWhole: InflateWhole, contextTakeover: boolean) {
-    this.#inflateWhole = inflateWhole;
-    this.#history = contextTakeover ? new History(15) : null;
+  constructor(engine: InflateEngine, contextTakeover: boolean) {
+    this.#engine = engine;
+    this.#history = contextTakeover ? new History() : null;
   }
 
   /** See {@linkcode Backend}. */
@@ -66,13 +77,15 @@ export class Inflater implements Backend {
     limit: number,
   ): Bytes | null | Promise<Bytes | null> {
     if (!this.#plain) return null;
-    const skipped = this.#history?.length ?? 0;
-    const input = joinBytes([
-      this.#history?.storedBlock ?? payload.subarray(0, 0),
-      payload,
-      messageEnd,
-    ]);
-    const output = this.#inflateWhole(input, skipped + limit + markLength);
+    const history = this.#history;
+    const beside = this.#engine.takesWindow;
+    const before = history === null || beside ? [] : [history.storedBlock];
+    const skipped = beside ? 0 : history?.length ?? 0;
+    const output = this.#engine.inflate(
+      joinBytes([...before, payload, messageEnd]),
+      skipped + limit + markLength,
+      history?.bytes,
+    );
     return output instanceof Promise
       ? output.then((bytes) => this.#finishWhole(bytes, skipped))
       : this.#finishWhole(output, skipped);

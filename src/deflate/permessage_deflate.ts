@@ -32,10 +32,10 @@ import {
   findCompressionKind,
   FinishingDeflater,
   FlushingDeflater,
-  inflateWithStandard,
   standardCapabilities,
+  standardEngine,
 } from "./standard.ts";
-import { inflateWithZlib, zlibCapabilities, ZlibDeflater } from "./zlib.ts";
+import { zlibCapabilities, ZlibDeflater, zlibEngine } from "./zlib.ts";
 
 /** The two stages of a connection. */
 export interface DeflateStages {
@@ -150,11 +150,11 @@ export function createDeflateStages(
     : compressionFlushes()
     ? new FlushingDeflater(outbound.contextTakeover)
     : new FinishingDeflater(zlib);
+  // zlib has the answer in the same call, and the peer can't tell.
   const inflater = new Inflater(
-    standard ? inflateWithStandard : inflateWithZlib,
+    options.backend === "standard" && standard ? standardEngine : zlibEngine,
     inboundContextTakeover,
   );
-  // zlib has the answer in the same call, and the peer can't tell.
   const sharesStandard = standard && options.backend === "standard";
   const shared = outbound.contextTakeover ? null : sharedDeflater(
     `${

@@ -16,7 +16,7 @@
 import { joinBytes } from "../codec/byte_buffer.ts";
 import { nextTurn } from "../turn.ts";
 import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
-import type { InflateWhole } from "./inflater.ts";
+import type { InflateEngine, NotInflated } from "./inflater.ts";
 import type { DeflateCapabilities } from "./negotiation.ts";
 import {
   emptyMessage,
@@ -75,7 +75,10 @@ const leastSlice = 1024;
  * inflates to at once: where that may be far beyond the limit, the input is
  * written in slices, and the next is taken only when the output is read.
  */
-export const inflateWithStandard: InflateWhole = async (input, limit) => {
+export async function inflateWithStandard(
+  input: Bytes,
+  limit: number,
+): Promise<Bytes | NotInflated> {
   const { readable, writable } = new DecompressionStream("deflate-raw");
   const writer = writable.getWriter();
   const reader = readable.getReader();
@@ -102,6 +105,12 @@ export const inflateWithStandard: InflateWhole = async (input, limit) => {
   }
   reader.cancel().catch(ignore);
   return "too long";
+}
+
+/** The engine of {@linkcode inflateWithStandard}. */
+export const standardEngine: InflateEngine = {
+  takesWindow: false,
+  inflate: inflateWithStandard,
 };
 
 /**

@@ -11,7 +11,8 @@ import {
   type ZlibOptions,
 } from "node:zlib";
 import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
-import type { InflateWhole } from "./inflater.ts";
+import { History } from "./history.ts";
+import type { InflateEngine } from "./inflater.ts";
 import type { DeflateCapabilities } from "./negotiation.ts";
 import {
   emptyMessage,
@@ -19,6 +20,7 @@ import {
   flushTrailer,
   HeldTail,
 } from "./trailer.ts";
+import { takesDictionary } from "./zlib_dictionary.ts";
 import { type ZlibSettings, ZlibStream } from "./zlib_stream.ts";
 
 /** What the backend can do, the same on every runtime. */
@@ -32,22 +34,31 @@ export const zlibCapabilities: DeflateCapabilities = {
 const atOnceLength = 32 * 1024;
 
 /** Inflates in the same call. */
-export const inflateWithZlib: InflateWhole = (input, limit) => {
-  try {
-    const { buffer, engine } = inflateRawSync(input, {
-      maxOutputLength: limit,
-      chunkSize: Math.min(16 * 1024, Math.max(1024, input.length * 8)),
-      info: true,
-    }) as unknown as {
-      buffer: Uint8Array<ArrayBuffer>;
-      engine: { bytesWritten: number };
-    };
-    if (engine.bytesWritten < input.length) return "not plain";
-    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
-  } catch (error) {
-    const { code } = error as { code?: string };
-    return code === "ERR_BUFFER_TOO_LARGE" ? "too long" : "not plain";
-  }
+export const zlibEngine: InflateEngine = {
+  get takesWindow() {
+    return takesDictionary();
+  },
+  inflate(input, limit, window) {
+    try {
+      const { buffer, engine } = inflateRawSync(input, {
+        maxOutputLength: limit,
+        // Where all fits into one chunk, it is not copied again.
+        chunkSize: Math.min(48 * 1024, Math.max(1024, input.length * 8)),
+        ...window !== undefined && window.length > 0 && takesDictionary()
+          ? { dictionary: window }
+          : {},
+        info: true,
+      }) as unknown as {
+        buffer: Uint8Array<ArrayBuffer>;
+        engine: { bytesWritten: number };
+      };
+      if (engine.bytesWritten < input.length) return "not plain";
+      return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+    } catch (error) {
+      const { code } = error as { code?: string };
+      return code === "ERR_BUFFER_TOO_LARGE" ? "too long" : "not plain";
+    }
+  },
 };
 
 /**
@@ -55,8 +66,12 @@ export const inflateWithZlib: InflateWhole = (input, limit) => {
  * make use of: setting up and freeing what it asks for by default, 256 KiB, takes
  * longer than compressing a short message. What comes out is as short.
  */
-function settingsFor(length: number, settings: ZlibSettings): ZlibOptions {
-  const bits = 32 - Math.clz32(length);
+function settingsFor(
+  length: number,
+  settings: ZlibSettings,
+  dictionary: Bytes | null,
+): ZlibOptions {
+  const bits = 32 - Math.clz32(length + (dictionary?.length ?? 0));
   return {
     level: settings.level,
     windowBits: Math.min(settings.windowBits, Math.max(9, bits)),
@@ -64,66 +79,110 @@ function settingsFor(length: number, settings: ZlibSettings): ZlibOptions {
     // What cannot be compressed grows by a few bytes.
     chunkSize: length + (length >> 8) + 64,
     finishFlush: constants.Z_SYNC_FLUSH,
+    ...dictionary !== null && dictionary.length > 0 ? { dictionary } : {},
   };
 }
 
-/** Compresses with `node:zlib`. */
+/** What a short message is given of those before it, in bytes. */
+const leastContext = 4 * 1024;
+
+/**
+ * How much of the context is given to a message. All of it, 32 KiB, takes zlib
+ * longer to read than a short message to compress, and makes that hardly
+ * shorter than 4 KiB do.
+ */
+function contextFor(length: number, windowBits: number): number {
+  const useful = Math.max(leastContext, 1 << (33 - Math.clz32(length)));
+  return Math.min(useful, 1 << windowBits);
+}
+
+/**
+ * Compresses with `node:zlib`. A compressor is made for each message. With
+ * context takeover it is given the end of those before as its dictionary, so that
+ * a quiet connection holds no compressor; where the runtime takes no dictionary,
+ * one compressor stays for the connection.
+ */
 export class ZlibDeflater implements Backend {
   /** See {@linkcode Backend}. */
   readonly sequential: boolean;
   readonly #settings: ZlibSettings;
-  /** The compressor that has the context, once there was something to compress. */
-  #context: ZlibStream | null = null;
+  readonly #history: History | null;
+  /** The compressor that stays, once there was something to compress. */
+  #lasting: ZlibStream | null = null;
 
   /** @param contextTakeover Whether messages may refer back to those before. */
   constructor(settings: ZlibSettings, contextTakeover: boolean) {
     this.#settings = settings;
     this.sequential = contextTakeover;
+    this.#history = contextTakeover && takesDictionary()
+      ? new History(contextFor(0, settings.windowBits))
+      : null;
   }
 
   /** See {@linkcode Backend}. */
   whole(payload: Uint8Array): Bytes | null {
-    if (this.sequential || payload.length > atOnceLength) return null;
+    if (payload.length > atOnceLength) return null;
+    const history = this.#history;
+    if (this.sequential && history === null) return null;
     if (payload.length === 0) return emptyMessage;
-    const { buffer, byteOffset, length } = deflateRawSync(
+    const length = contextFor(payload.length, this.#settings.windowBits);
+    const compressed = deflateRawSync(
       payload,
-      settingsFor(payload.length, this.#settings),
+      settingsFor(
+        payload.length,
+        this.#settings,
+        history && history.last(length),
+      ),
     );
-    const end = length - flushTrailer.length;
-    return new Uint8Array(buffer as ArrayBuffer, byteOffset, end);
+    history?.widen(length);
+    history?.append(payload);
+    return new Uint8Array(
+      compressed.buffer as ArrayBuffer,
+      compressed.byteOffset,
+      compressed.length - flushTrailer.length,
+    );
   }
 
   /** See {@linkcode Backend}. */
   open(): MessageCodec {
-    if (!this.sequential) {
-      const stream = ZlibStream.deflate(this.#settings);
-      return new DeflatedMessage(stream, () => stream.close());
+    if (this.sequential && this.#history === null) {
+      this.#lasting ??= ZlibStream.deflate(this.#settings);
+      return new DeflatedMessage(this.#lasting, null, () => {});
     }
-    this.#context ??= ZlibStream.deflate(this.#settings);
-    return new DeflatedMessage(this.#context, () => {});
+    const history = this.#history;
+    history?.widen(1 << this.#settings.windowBits);
+    const stream = ZlibStream.deflate(this.#settings, history?.bytes.slice());
+    return new DeflatedMessage(stream, history, () => stream.close());
   }
 
   /** See {@linkcode Backend}. */
   close(): void {
-    this.#context?.close();
+    this.#lasting?.close();
   }
 }
 
 /** One message that is compressed part by part. */
 class DeflatedMessage implements MessageCodec {
   readonly #stream: ZlibStream;
+  readonly #history: History | null;
   readonly #release: () => void;
   /** Each part ends in a sync flush; only the last one's trailer is left out. */
   readonly #tail = new HeldTail(flushTrailer.length);
 
-  constructor(stream: ZlibStream, release: () => void) {
+  constructor(
+    stream: ZlibStream,
+    history: History | null,
+    release: () => void,
+  ) {
     this.#stream = stream;
+    this.#history = history;
     this.#release = release;
   }
 
   async write(part: Uint8Array, last: boolean, emit: Emit): Promise<void> {
     // Without input since the last flush there is no output either.
     if (part.length > 0) {
+      this.#history?.append(part);
       await this.#stream.process(part, async (bytes) => {
         for (const known of this.#tail.push(bytes)) await emit(known);
       });

@@ -41,9 +41,13 @@ export class ZlibStream {
     stream.on("close", wake);
   }
 
-  /** A compressor. */
-  static deflate(settings: ZlibSettings): ZlibStream {
-    return new ZlibStream(createDeflateRaw(settings));
+  /** A compressor; it may refer back to the dictionary, if there is one. */
+  static deflate(settings: ZlibSettings, dictionary?: Bytes): ZlibStream {
+    return new ZlibStream(createDeflateRaw(
+      dictionary !== undefined && dictionary.length > 0
+        ? { ...settings, dictionary }
+        : settings,
+    ));
   }
 
   /** An inflater; its window of 15 bits reads what any smaller one wrote. */

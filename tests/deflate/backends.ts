@@ -3,15 +3,15 @@
 import { Buffer } from "node:buffer";
 import { constants, deflateRawSync } from "node:zlib";
 import type { Backend } from "../../src/deflate/backend.ts";
-import { Inflater, type InflateWhole } from "../../src/deflate/inflater.ts";
+import { type InflateEngine, Inflater } from "../../src/deflate/inflater.ts";
 import {
   findCompressionKind,
   FinishingDeflater,
   FlushingDeflater,
-  inflateWithStandard,
+  standardEngine,
 } from "../../src/deflate/standard.ts";
 import { flushTrailer } from "../../src/deflate/trailer.ts";
-import { inflateWithZlib, ZlibDeflater } from "../../src/deflate/zlib.ts";
+import { ZlibDeflater, zlibEngine } from "../../src/deflate/zlib.ts";
 import type { ZlibSettings } from "../../src/deflate/zlib_stream.ts";
 import { concatBytes } from "../support/frames.ts";
 import type { SeededRandom } from "../support/seeded_random.ts";
@@ -65,9 +65,9 @@ function makeZlib(takeover: boolean): MakeDeflater {
 }
 
 /** Both engines that inflate small messages. */
-export const engines: readonly (readonly [string, InflateWhole])[] = [
-  ["zlib", inflateWithZlib],
-  ["DecompressionStream", inflateWithStandard],
+export const engines: readonly (readonly [string, InflateEngine])[] = [
+  ["zlib", zlibEngine],
+  ["DecompressionStream", standardEngine],
 ];
 
 /** Every inflater, with and without context takeover. */

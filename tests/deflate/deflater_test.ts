@@ -204,6 +204,31 @@ for (const takeover of [true, false]) {
   );
 }
 
+test("with context takeover a message that is like an earlier one gets short, of any length", async () => {
+  const random = seededRandom("context");
+  for (const length of [300, 3000, 15_000, 31_000, 32_000, 80_000]) {
+    const deflater = new ZlibDeflater(usualSettings, true);
+    const message = randomBytes(random, length);
+    // What was sent between them must still be in the window.
+    const other = randomBytes(random, 100);
+    const messages = [message, other, message];
+    const payloads: Uint8Array[] = [];
+    for (const each of messages) {
+      payloads.push(await putThrough(deflater, each));
+    }
+    deflater.close();
+    await assertInflates(messages, payloads, true);
+    const [first, , again] = payloads;
+    assert.ok(first.length >= length, `${first.length} of ${length}`);
+    const short = length / 10 + 50;
+    assert.equal(
+      again.length < short,
+      length + other.length < 32 * 1024 - 262,
+      `${again.length} of ${length}`,
+    );
+  }
+});
+
 test("a stream that finishes in several blocks, or flushes, is left to the other backend", async () => {
   const other = new ZlibDeflater(usualSettings, false);
   const asked: number[] = [];
