@@ -13,6 +13,9 @@ import { type Flushable, scheduleFlush } from "./flush_schedule.ts";
 import { nextTurn } from "../turn.ts";
 import type { Transport } from "./transport.ts";
 
+/** So many bytes are better written while they are in the processor's cache. */
+const atOnceLength = 16 * 1024;
+
 /** The end of the fused outgoing stages. */
 export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   readonly #transport: Transport;
@@ -90,9 +93,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     const own = frame instanceof SharedFrame && !this.#transport.copies;
     this.#encoder.append(own ? frame.unshared() : frame);
     if (frame.fin && !isControl(frame.opcode)) this.#messages++;
-    if (this.#corked || this.#scheduled) return;
-    this.#scheduled = true;
-    scheduleFlush(this);
+    if (!this.#corked) this.#schedule();
   }
 
   /** A stage before this one has failed. */
@@ -105,10 +106,16 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     this.#corked = true;
   }
 
-  /** Writes what came together since {@linkcode cork}. */
+  /**
+   * What came together since {@linkcode cork} goes out after this turn, or now if
+   * it is much. Where many connections have something to write, their writes
+   * follow one another then, and wake who receives them once.
+   */
   uncork(): void {
     this.#corked = false;
-    this.flush();
+    const { length } = this.#encoder;
+    if (length >= atOnceLength) this.flush();
+    else if (length > 0) this.#schedule();
   }
 
   /** Writes what is pending if it is much, for one who does not ask for {@linkcode ready}. */
@@ -142,6 +149,12 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     this.#encoder.take();
     this.#drained?.reject(refusal());
     this.#drained = null;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    scheduleFlush(this);
   }
 
   #write(): void {
