@@ -45,6 +45,10 @@ export interface UpgradeAnswer<Data = unknown> {
 /**
  * Decides on a handshake: a `Response` refuses it, an object or nothing accepts
  * it.
+ *
+ * The request's `signal` aborts if the client leaves while the hook decides, so
+ * that what it waits for can be given up. Of a client that has sent more than
+ * 64 KiB behind its request the end may go unseen, as no more is read.
  */
 export type UpgradeHook<Data = unknown> = (
   request: Request,
