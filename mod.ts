@@ -131,10 +131,12 @@ export {
   type TopicsPublishOptions,
 } from "./src/topics/topics.ts";
 export type { ByteDuplex } from "./src/transport/duplex.ts";
+export type {
+  UpgradeAnswer,
+  UpgradeHook,
+  UpgradeOptions,
+} from "./src/upgrade/options.ts";
 export {
   createUpgradeHandler,
-  type UpgradeAnswer,
-  type UpgradeHook,
   type UpgradeListener,
-  type UpgradeOptions,
-} from "./src/upgrade.ts";
+} from "./src/upgrade_handler.ts";

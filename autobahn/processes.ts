@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
+import { endGroup, leadsGroup } from "../tests/process_group.ts";
 import { root, type Runtime, type RuntimeName } from "../tests/toolchain.ts";
 
 /** How a runtime is told to run a script. */
@@ -32,7 +33,7 @@ export interface RunningProgram {
 
 /** All that are running; none must outlive this process. */
 const running = new Set<ChildProcess>();
-process.on("exit", () => running.forEach(kill));
+process.on("exit", () => running.forEach(endGroup));
 
 /**
  * Starts a program.
@@ -47,7 +48,7 @@ export function startProgram(
   const child = spawn(command, [...args], {
     cwd: root,
     // A group of its own, because some runtimes are started through a script.
-    detached: process.platform !== "win32",
+    detached: leadsGroup,
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
@@ -100,7 +101,7 @@ export function startProgram(
       });
     },
     async end() {
-      if (!hasEnded) kill(child);
+      if (!hasEnded) endGroup(child);
       await finished;
     },
   };
@@ -123,17 +124,4 @@ export function startScript(
     join(root, script),
     ...args,
   ]);
-}
-
-/** Ends a process, which leads a group, and all that it started. */
-function kill(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(
-      process.platform === "win32" ? child.pid : -child.pid,
-      "SIGKILL",
-    );
-  } catch {
-    // Nothing of it is left.
-  }
 }

@@ -20,7 +20,8 @@ import {
 } from "./listener.ts";
 import type { ServerMetrics } from "./metrics/metrics.ts";
 import type { Topics, TopicsPublishOptions } from "./topics/topics.ts";
-import { type UpgradeOptions, Upgrader } from "./upgrade.ts";
+import type { UpgradeOptions } from "./upgrade/options.ts";
+import { Upgrader } from "./upgrade/upgrader.ts";
 
 /** Options of {@linkcode serve}. */
 export interface ServeOptions<Data = unknown>

@@ -14,6 +14,7 @@ import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
+import { endGroup, leadsGroup } from "./process_group.ts";
 import {
   findRuntimes,
   pathWith,
@@ -121,7 +122,7 @@ const environment = environmentFor(runtimes);
 const running = new Set<ChildProcess>();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
-    for (const child of running) end(child);
+    for (const child of running) endGroup(child);
     stop(`ended by ${signal}`);
   });
 }
@@ -218,7 +219,7 @@ function runOn({ runtime, files }: Job, output: Output): Promise<Outcome> {
   const child = spawn(runtime.path, commands[runtime.name](files), {
     cwd: root,
     env: environment,
-    detached: process.platform !== "win32",
+    detached: leadsGroup,
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
@@ -226,7 +227,7 @@ function runOn({ runtime, files }: Job, output: Output): Promise<Outcome> {
   let problem: string | undefined;
   const timer = setTimeout(() => {
     problem = `killed after ${runtimeTimeout / 1000} s`;
-    end(child);
+    endGroup(child);
   }, runtimeTimeout);
 
   for (const stream of [child.stdout, child.stderr]) {
@@ -234,10 +235,10 @@ function runOn({ runtime, files }: Job, output: Output): Promise<Outcome> {
   }
   child.on("error", (error) => problem = `did not start: ${error.message}`);
   // What a test left running would hold the output open.
-  child.on("exit", () => setTimeout(() => end(child), 1000));
+  child.on("exit", () => setTimeout(() => endGroup(child), 1000));
   child.on("close", (code, signal) => {
     clearTimeout(timer);
-    end(child);
+    endGroup(child);
     running.delete(child);
     const plain = stripVTControlCharacters(output.text);
     const passed = sum(plain, counts[runtime.name].passed);
@@ -261,19 +262,6 @@ function sum(text: string, pattern: RegExp): number {
   let total = 0;
   for (const [, number] of text.matchAll(pattern)) total += Number(number);
   return total;
-}
-
-/** Ends a runtime, which leads a process group, and all that it started. */
-function end(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(
-      process.platform === "win32" ? child.pid : -child.pid,
-      "SIGKILL",
-    );
-  } catch {
-    // Nothing of it is left.
-  }
 }
 
 /** Says why the tests cannot be run, and ends. */

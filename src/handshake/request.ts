@@ -1,8 +1,7 @@
 /**
  * The server's side of the opening handshake (RFC 6455, section 4.2): what a
  * client's request must be like, and the key that accepts it. Nothing here does
- * I/O; the doors (`serve.ts`, `upgrade.ts`) bring the request and send what
- * comes out.
+ * I/O; `upgrade/` brings the request and sends what comes out.
  *
  * The parts of it are in files of their own: `extension_header.ts`,
  * `subprotocol.ts`, `origin.ts` and `response.ts`.

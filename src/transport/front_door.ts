@@ -15,12 +15,9 @@ import type {
 } from "../connection/transport.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
 import { readUpgradeHead } from "../handshake/upgrade_head.ts";
-import type { HandshakeSocket } from "./handshake_socket.ts";
+import { type HandshakeSocket, maxEarly } from "./handshake_socket.ts";
 import { NodeSocketTransport } from "./node_socket.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
-
-/** How many bytes behind a request are taken before it is answered. */
-const maxEarly = 64 * 1024;
 
 /** Who takes what has come in. */
 export interface FrontDoorOwner {

@@ -5,9 +5,13 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { joinBytes } from "../codec/byte_buffer.ts";
 import type { NetworkAddress, Transport } from "../connection/transport.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
 import { addressOf, NodeSocketTransport } from "./node_socket.ts";
+
+/** How many bytes behind a request are taken before it is answered. */
+export const maxEarly: number = 64 * 1024;
 
 /** See the module. */
 export interface HandshakeSocket {
@@ -37,21 +41,28 @@ export interface HandshakeSocket {
 /** A socket that a `node:http` server has handed out with its `"upgrade"` event. */
 export class HttpHandshakeSocket implements HandshakeSocket {
   readonly #socket: Duplex;
-  readonly #early: Uint8Array;
-  readonly #onClose = (): void => this.onGone?.();
-  /** See {@linkcode HandshakeSocket}. */
-  onGone: (() => void) | null = null;
+  readonly #early: Uint8Array[];
+  #earlyLength: number;
+  #onGone: (() => void) | null = null;
+  #watched = false;
+  readonly #tellGone = (): void => this.#onGone?.();
+  readonly #keep = (chunk: Uint8Array): void => {
+    this.#early.push(chunk);
+    this.#earlyLength += chunk.length;
+    if (this.#earlyLength >= maxEarly) this.#socket.pause();
+  };
 
   /**
    * @param socket The socket.
    * @param early What came behind the request.
    */
   constructor(socket: Duplex, early: Uint8Array) {
+    const { buffer, byteOffset, length } = early;
     this.#socket = socket;
-    this.#early = early;
+    this.#early = [new Uint8Array(buffer, byteOffset, length)];
+    this.#earlyLength = length;
     // Until the connection listens itself.
     socket.on("error", ignore);
-    socket.on("close", this.#onClose);
   }
 
   /** See {@linkcode HandshakeSocket}. */
@@ -70,27 +81,55 @@ export class HttpHandshakeSocket implements HandshakeSocket {
   }
 
   /** See {@linkcode HandshakeSocket}. */
+  get onGone(): (() => void) | null {
+    return this.#onGone;
+  }
+
+  set onGone(listener: (() => void) | null) {
+    this.#onGone = listener;
+    if (listener === null) this.#unwatch();
+    else this.#watch();
+  }
+
+  /** See {@linkcode HandshakeSocket}. */
   accept(
     head: string,
   ): { transport: Transport; early: Uint8Array<ArrayBuffer> } {
-    const socket = this.#socket;
-    const { buffer, byteOffset, length } = this.#early;
-    socket.off("close", this.#onClose);
-    socket.write(head, "latin1");
+    this.#unwatch();
+    this.#socket.write(head, "latin1");
     return {
-      transport: new NodeSocketTransport(socket),
-      early: new Uint8Array(buffer as ArrayBuffer, byteOffset, length),
+      transport: new NodeSocketTransport(this.#socket),
+      early: joinBytes(this.#early),
     };
   }
 
   /** See {@linkcode HandshakeSocket}. */
   toDuplex(): Duplex {
-    return this.#socket;
+    this.#unwatch();
+    // What has come is for nobody any more, and the rest must not be stuck.
+    return this.#socket.resume();
   }
 
   /** See {@linkcode HandshakeSocket}. */
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** Reads on, as the end of what comes shows in no other way. */
+  #watch(): void {
+    if (this.#watched) return;
+    this.#watched = true;
+    this.#socket.on("data", this.#keep);
+    this.#socket.on("end", this.#tellGone);
+    this.#socket.on("close", this.#tellGone);
+  }
+
+  #unwatch(): void {
+    if (!this.#watched) return;
+    this.#watched = false;
+    this.#socket.off("data", this.#keep);
+    this.#socket.off("end", this.#tellGone);
+    this.#socket.off("close", this.#tellGone);
   }
 }
 

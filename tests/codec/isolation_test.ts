@@ -22,13 +22,14 @@ const layers: readonly (readonly string[])[] = [
   ["topics/"],
   ["metrics/"],
   ["transport/"],
+  ["upgrade/"],
   [
     "accept.ts",
     "client.ts",
     "fetch.ts",
     "listener.ts",
     "serve.ts",
-    "upgrade.ts",
+    "upgrade_handler.ts",
   ],
   // The demonstration server is a user of the library: it imports mod.ts.
   ["demonstration/"],

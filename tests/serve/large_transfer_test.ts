@@ -1,5 +1,5 @@
 // Much data, both ways, against a side that is slow. On Deno, TLS goes through
-// a transport of its own (src/transport/deno_tls.ts): here it is tried hard.
+// a transport of its own (src/transport/deno_tls_socket.ts): here it is tried hard.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -12,6 +12,7 @@ import {
   serveOn,
   transports,
   until,
+  untilStill,
   within,
 } from "../support/serve_on.ts";
 
@@ -70,13 +71,7 @@ for (const transport of transports) {
         client.socket.write(frame(2, payload), () => sent++);
       }
       // It stands still once the buffers of the system are full.
-      let before = -1;
-      let still = 0;
-      await until(() => {
-        still = sent === before ? still + 1 : 0;
-        before = sent;
-        return still > 40;
-      }, "the client to stand still");
+      await untilStill(() => sent, "the client to stand still");
       assert.ok(sent < count, "the client could send everything");
       let received = 0;
       for await (const message of readable) {
@@ -105,13 +100,7 @@ for (const transport of transports) {
       await client.upgrade();
       client.socket.pause();
       const [socket] = server.sockets;
-      let before = -1;
-      let still = 0;
-      await until(() => {
-        still = sent === before ? still + 1 : 0;
-        before = sent;
-        return still > 40;
-      }, "send() to wait");
+      await untilStill(() => sent, "send() to wait");
       // A client of Deno's own node:tls reads even while it is paused.
       if (!(transport === "tls" && runtime === "deno")) {
         assert.ok(sent < count, "everything was sent");

@@ -92,6 +92,32 @@ for (const secure of [false, true]) {
     );
   });
 
+  for (const behind of ["its request", "frames"]) {
+    test(`${scheme}: a client that leaves behind ${behind} while the hook decides aborts request.signal`, () => {
+      const asked = Promise.withResolvers<AbortSignal>();
+      const decided = Promise.withResolvers<object>();
+      const upgrade = (request: Request): Promise<object> => {
+        asked.resolve(request.signal);
+        return decided.promise;
+      };
+      return withServer(
+        secure,
+        createUpgradeHandler({ upgrade }, echo),
+        async (target) => {
+          const client = await RawClient.connect(target);
+          client.write(handshake().request);
+          const signal = await asked.promise;
+          if (behind === "frames") client.send(1, "later");
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          assert.equal(signal.aborted, false);
+          client.destroy();
+          await until(() => signal.aborted, "the signal to abort");
+          decided.resolve({});
+        },
+      );
+    });
+  }
+
   test(`${scheme}: refusals are whole responses`, () =>
     withServer(secure, createUpgradeHandler(echo), async (target) => {
       const client = await RawClient.connect(target);

@@ -158,6 +158,21 @@ export async function until(
   }
 }
 
+/** Waits until a count has stood still for a fifth of a second. */
+export async function untilStill(
+  count: () => number,
+  what: string,
+): Promise<void> {
+  let before = NaN;
+  let since = 0;
+  await until(() => {
+    const now = count();
+    if (now !== before) since = performance.now();
+    before = now;
+    return performance.now() - since > 200;
+  }, what);
+}
+
 /** An echo server's handler, with hooks. */
 export const echo: Handler = {
   message: (socket, message) => socket.send(message),

@@ -267,42 +267,103 @@ for (const transport of pausable) {
   });
 }
 
-/** Where the server listens without node:http, and so sees a client leave. */
+for (const transport of transports) {
+  for (const way of ["ends", "is destroyed", "resets"]) {
+    if (way === "resets" && transport !== "tcp") continue;
+    // Those of Deno's TLS clients do not tell.
+    if (way === "ends" && !pausable.includes(transport)) continue;
+    for (const behind of ["its request", "another", "frames"]) {
+      test(`${transport}: a client that ${way} behind ${behind} while the hook decides aborts request.signal`, () => {
+        const asked = Promise.withResolvers<AbortSignal>();
+        const decided = Promise.withResolvers<void>();
+        const closes: number[] = [];
+        return serveOn(transport, {
+          fetch: mirror,
+          upgrade: async (request) => {
+            asked.resolve(request.signal);
+            await decided.promise;
+          },
+        }, {
+          close: (_socket, { closeCode }) => void closes.push(closeCode),
+        }, async ({ server, connect }) => {
+          const client = await connect();
+          if (behind === "another") {
+            client.write(get("/1"));
+            await client.response();
+          }
+          client.write(handshake().request);
+          if (behind === "frames") client.send(1, "early");
+          const signal = await asked.promise;
+          if (behind === "frames") client.send(1, "later");
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          assert.equal(signal.aborted, false);
+          if (way === "ends") client.socket.end();
+          else if (way === "resets") client.reset();
+          else client.destroy();
+          await until(() => signal.aborted, "the signal to abort");
+          decided.resolve();
+          await until(() => server.sockets.size === 0, "no socket left");
+          assert.ok(closes.every((code) => code === 1006));
+        });
+      });
+    }
+  }
+
+  test(`${transport}: the signal of a request that was answered never aborts`, () => {
+    let signal: AbortSignal | undefined;
+    return serveOn(
+      transport,
+      {
+        upgrade: async (request) => {
+          signal = request.signal;
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        },
+      },
+      echo,
+      async ({ server, open }) => {
+        const client = await open();
+        client.send(1, "hello");
+        assert.equal(await client.text(), "hello");
+        client.destroy();
+        await until(() => server.sockets.size === 0, "no socket left");
+        assert.equal(signal?.aborted, false);
+      },
+    );
+  });
+
+  test(`${transport}: what comes while the hook decides holds the client up, and is not lost`, () => {
+    const asked = Promise.withResolvers<void>();
+    const decided = Promise.withResolvers<void>();
+    const part = Buffer.alloc(8 << 20);
+    let received = 0;
+    return serveOn(transport, {
+      upgrade: async () => {
+        asked.resolve();
+        await decided.promise;
+      },
+    }, {
+      message: (_socket, message) => void (received += message.length),
+    }, async ({ connect }) => {
+      const client = await connect();
+      client.write(handshake().request);
+      let written = false;
+      const parts = Array.from({ length: 4 }, () => frame(2, part));
+      client.socket.write(Buffer.concat(parts), () => written = true);
+      await asked.promise;
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      assert.equal(written, false, "the server read it all at once");
+      decided.resolve();
+      await until(() => received === 4 * part.length, "all messages");
+    });
+  });
+}
+
+/** Where the server listens without node:http. */
 const native = transports.filter((transport) =>
   transport === "tcp" || (transport === "tls" && runtime === "deno")
 );
 
 for (const transport of native) {
-  for (const way of ["ends", "is destroyed", "resets"]) {
-    // Those of Deno's TLS clients do not tell.
-    if (transport === "tls" && way !== "is destroyed") continue;
-    test(`${transport}: a client that ${way} while the hook decides aborts request.signal`, () => {
-      const asked = Promise.withResolvers<AbortSignal>();
-      const decided = Promise.withResolvers<void>();
-      const closes: number[] = [];
-      return serveOn(transport, {
-        upgrade: async (request) => {
-          asked.resolve(request.signal);
-          await decided.promise;
-        },
-      }, {
-        close: (_socket, { closeCode }) => void closes.push(closeCode),
-      }, async ({ server, connect }) => {
-        const client = await connect();
-        client.write(handshake().request);
-        const signal = await asked.promise;
-        assert.equal(signal.aborted, false);
-        if (way === "ends") client.socket.end();
-        else if (way === "resets") client.reset();
-        else client.destroy();
-        await until(() => signal.aborted, "the signal to abort");
-        decided.resolve();
-        await until(() => server.sockets.size === 0, "no socket left");
-        assert.ok(closes.every((code) => code === 1006));
-      });
-    });
-  }
-
   // It takes 6 s, and is the same over TLS.
   if (transport === "tls") continue;
   test(`${transport}: an idle keep-alive connection is dropped after a while`, () =>

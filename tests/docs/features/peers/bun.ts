@@ -1,21 +1,10 @@
 /** `Bun.serve()`, as Bun's documentation has it. */
-import {
-  announce,
-  burst,
-  burstEnd,
-  burstMessage,
-  keepsAlive,
-  messageLimit,
-  sleep,
-} from "./control.ts";
+import { announce, keepsAlive, messageLimit } from "./control.ts";
+import { type HookSocket, opened, received } from "./hooks.ts";
 
-interface Socket {
+interface Socket extends HookSocket {
   data: { path: string };
   send(message: string | Uint8Array, compress?: boolean): number;
-  close(code: number, reason: string): void;
-  ping(payload: string): number;
-  subscribe(topic: string): void;
-  publish(topic: string, message: string | Uint8Array): number;
 }
 
 interface Server {
@@ -53,49 +42,11 @@ const server = (globalThis as unknown as { Bun: BunServe }).Bun.serve({
     perMessageDeflate: { compress: "dedicated", decompress: "dedicated" },
     maxPayloadLength: messageLimit,
     idleTimeout: keepsAlive ? 8 : 0,
-    open(socket) {
-      switch (socket.data.path) {
-        case "/burst":
-          for (let number = 0; number < burst.messages; number++) {
-            socket.send(burstMessage(number));
-          }
-          break;
-        case "/ping":
-          socket.ping("are you there");
-          break;
-        case "/topic":
-          socket.subscribe("all");
-          break;
-      }
-    },
-    async message(socket, message) {
-      switch (socket.data.path) {
-        case "/close":
-          socket.close(4001, "bye");
-          break;
-        case "/serial":
-          socket.send(`start ${message}`);
-          await sleep(100);
-          socket.send(`end ${message}`);
-          break;
-        case "/burst":
-          socket.send(burstEnd);
-          break;
-        case "/stuck":
-          await new Promise(() => {});
-          break;
-        case "/topic":
-          socket.publish("all", message);
-          break;
-        case "/first":
-          socket.send(`got ${message}`);
-          break;
-        case "/parts":
-          break;
-        default:
-          socket.send(message, true);
-      }
-    },
+    open: (socket) => opened(socket, socket.data.path),
+    message: (socket, message) =>
+      received(socket, socket.data.path, message, () => {
+        socket.send(message, true);
+      }),
   },
 });
 announce(server.port, () => server.stop(true));

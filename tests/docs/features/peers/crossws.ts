@@ -2,68 +2,22 @@
 import crossws from "crossws/adapters/node";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import {
-  announce,
-  burst,
-  burstEnd,
-  burstMessage,
-  keepsAlive,
-  messageLimit,
-  sleep,
-} from "./control.ts";
+import { announce, keepsAlive, messageLimit } from "./control.ts";
+import { opened, received } from "./hooks.ts";
 
 const adapter = crossws({
   idleTimeout: keepsAlive ? 3 : 0,
   hooks: {
     upgrade(request) {
-      if (new URL(request.url).pathname === "/refused") {
+      if (pathOf({ request }) === "/refused") {
         return new Response("no", { status: 401 });
       }
       return undefined;
     },
-    open(peer) {
-      switch (new URL(peer.request.url).pathname) {
-        case "/burst":
-          for (let number = 0; number < burst.messages; number++) {
-            peer.send(burstMessage(number));
-          }
-          break;
-        case "/ping":
-          peer.ping("are you there");
-          break;
-        case "/topic":
-          peer.subscribe("all");
-          break;
-      }
-    },
-    async message(peer, message) {
-      const data = message.rawData;
-      switch (new URL(peer.request.url).pathname) {
-        case "/close":
-          peer.close(4001, "bye");
-          break;
-        case "/serial":
-          peer.send(`start ${message}`);
-          await sleep(100);
-          peer.send(`end ${message}`);
-          break;
-        case "/burst":
-          peer.send(burstEnd);
-          break;
-        case "/stuck":
-          await new Promise(() => {});
-          break;
-        case "/topic":
-          peer.publish("all", data);
-          break;
-        case "/first":
-          peer.send(`got ${message}`);
-          break;
-        case "/parts":
-          break;
-        default:
-          peer.send(data);
-      }
+    open: (peer) => opened(peer, pathOf(peer)),
+    message(peer, message) {
+      const data = message.rawData as string | Uint8Array;
+      return received(peer, pathOf(peer), data, () => peer.send(data));
     },
   },
   serverOptions: {
@@ -80,3 +34,7 @@ server.listen(0, "127.0.0.1", () => {
     server.close();
   });
 });
+
+function pathOf({ request }: { request: Request }): string {
+  return new URL(request.url).pathname;
+}

@@ -1,0 +1,171 @@
+/**
+ * Acceptance of a handshake: what is agreed on, the head of the response, and the
+ * start of the connection (RFC 6455 section 4.2.2).
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { WebSocketConnection } from "../connection/connection.ts";
+import {
+  checkHandler,
+  type Handler,
+  HandlerRunner,
+} from "../connection/handler.ts";
+import { Session } from "../connection/session.ts";
+import { resolveDeflateOptions } from "../deflate/options.ts";
+import {
+  answerOffers,
+  createDeflateStages,
+} from "../deflate/permessage_deflate.ts";
+import { formatExtensions } from "../handshake/extension_header.ts";
+import {
+  acceptValue,
+  type HandshakeOffer,
+  type HandshakeRequest,
+} from "../handshake/request.ts";
+import {
+  checkResponseHeaders,
+  formatResponseHead,
+  type HeaderEntry,
+} from "../handshake/response.ts";
+import {
+  checkSelectedProtocol,
+  selectProtocol,
+} from "../handshake/subprotocol.ts";
+import type { Counters } from "../metrics/counters.ts";
+import { joinTopics } from "../topics/topics.ts";
+import { publishClose, publishConnection } from "../transport/diagnostics.ts";
+import type { HandshakeSocket } from "../transport/handshake_socket.ts";
+import type { ResolvedUpgradeOptions, UpgradeAnswer } from "./options.ts";
+import { recordHandshake } from "./record.ts";
+import { pathOf, requestOf } from "./request.ts";
+
+/** Makes the connections of one server. */
+export class HandshakeAcceptor {
+  readonly #options: ResolvedUpgradeOptions;
+  readonly #handler: Handler;
+  readonly #counters: Counters;
+  readonly #sockets: Set<WebSocketConnection>;
+  readonly #onClosed: () => void;
+
+  /**
+   * @param handler Runs on a connection that is given no other.
+   * @param sockets Holds the connections as long as they are open.
+   * @param onClosed Called when one is over.
+   */
+  constructor(
+    options: ResolvedUpgradeOptions,
+    handler: Handler,
+    counters: Counters,
+    sockets: Set<WebSocketConnection>,
+    onClosed: () => void,
+  ) {
+    this.#options = options;
+    this.#handler = handler;
+    this.#counters = counters;
+    this.#sockets = sockets;
+    this.#onClosed = onClosed;
+  }
+
+  /**
+   * Accepts a handshake, unless the client has left.
+   *
+   * @param offer What the request asks for.
+   * @param answer What the `upgrade` hook wants of the connection.
+   * @throws {TypeError | RangeError | HandshakeError} For an answer that can't be
+   * right; nothing is written then.
+   */
+  accept(
+    request: HandshakeRequest,
+    socket: HandshakeSocket,
+    offer: HandshakeOffer,
+    answer: UpgradeAnswer,
+  ): void {
+    const { connection: connectionOptions, topics, onError } = this.#options;
+    const counters = this.#counters;
+    const { handler = this.#handler } = answer;
+    if (handler !== this.#handler) checkHandler(handler);
+    const protocol = this.#protocolFor(offer, answer);
+    const deflateOptions = answer.deflate === undefined
+      ? this.#options.deflate
+      : resolveDeflateOptions(answer.deflate);
+    const agreement = deflateOptions &&
+      answerOffers(offer.extensions, deflateOptions);
+    const extensions = agreement ? formatExtensions([agreement.response]) : "";
+    const head = acceptingHead(offer, protocol, extensions, answer.headers);
+    if (socket.gone) {
+      recordHandshake(counters, request, socket, null);
+      return;
+    }
+    const { secure } = socket;
+    const { transport, early } = socket.accept(head);
+    const session = new Session(
+      transport,
+      "server",
+      connectionOptions,
+      agreement &&
+        createDeflateStages(agreement, "server", deflateOptions!, counters),
+      counters,
+    );
+    const member = joinTopics(topics, session.outbound);
+    const connection = new WebSocketConnection(session, {
+      protocol,
+      extensions,
+      url: `${secure ? "wss" : "ws"}://${offer.host}${pathOf(request)}`,
+      remoteAddress: transport.remoteAddress,
+      data: answer.data,
+      membership: member,
+      request: () => requestOf(request, secure, offer),
+    });
+    this.#sockets.add(connection);
+    const runner = new HandlerRunner(
+      connection,
+      session,
+      handler,
+      onError,
+      (result) => {
+        member.leave();
+        this.#sockets.delete(connection);
+        counters.closes.add(result.closeCode);
+        publishClose(connection, result);
+        this.#onClosed();
+      },
+    );
+    recordHandshake(counters, request, socket, 101, "", connection);
+    publishConnection(connection);
+    runner.start(early);
+  }
+
+  #protocolFor(offer: HandshakeOffer, { protocol }: UpgradeAnswer): string {
+    if (protocol === undefined) {
+      return selectProtocol(offer.protocols, this.#options.protocols);
+    }
+    checkSelectedProtocol(protocol, offer.protocols);
+    return protocol;
+  }
+}
+
+function acceptingHead(
+  offer: HandshakeOffer,
+  protocol: string,
+  extensions: string,
+  headers: HeadersInit | undefined,
+): string {
+  const lines: HeaderEntry[] = [
+    ["Upgrade", "websocket"],
+    ["Connection", "Upgrade"],
+    ["Sec-WebSocket-Accept", acceptValue(offer.key, sha1)],
+  ];
+  if (protocol !== "") lines.push(["Sec-WebSocket-Protocol", protocol]);
+  if (extensions !== "") lines.push(["Sec-WebSocket-Extensions", extensions]);
+  if (headers !== undefined) {
+    const own = new Headers(headers);
+    checkResponseHeaders(own);
+    lines.push(...own);
+  }
+  return formatResponseHead(101, lines);
+}
+
+function sha1(text: string): string {
+  return createHash("sha1").update(text).digest("base64");
+}
