@@ -364,9 +364,10 @@ function checkSignal(signal: AbortSignal | undefined): void {
   );
 }
 
-function upgradeRequired(): Response {
+function upgradeRequired({ url }: Request): Response {
+  const scheme = url.startsWith("https:") ? "wss" : "ws";
   return new Response(
-    "This is a WebSocket server: connect to it with ws://\n",
+    `This is a WebSocket server: connect to it with ${scheme}://\n`,
     {
       status: 426,
       headers: {
