@@ -114,7 +114,9 @@ export class CaseRun {
     );
     if (match !== undefined) {
       this.behavior = match[0] as Behavior;
-      this.result = "What happened is what is expected.";
+      this.result = this.behavior === "NON-STRICT"
+        ? "What happened is allowed, but not as early or as exact as it could be."
+        : "What happened is what is expected.";
     }
     if (!this.peer.wasOpen || this.expectedClose === null) {
       this.behaviorClose = "FAILED";

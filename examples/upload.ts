@@ -21,6 +21,9 @@ const server = serve({
   port: Number(process.env.PORT ?? 8000),
   // What is read as a whole here is a name; `incoming` itself has no limit.
   maxMessageSize: 1000,
+  // A refusal is not a fault of the program's: a line is enough.
+  onError: (error) =>
+    console.error(error instanceof WebSocketError ? String(error) : error),
   fetch: () => new Response(page, { headers: { "content-type": "text/html" } }),
 }, async (socket) => {
   let name: string | null = null;

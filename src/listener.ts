@@ -16,6 +16,7 @@ import type {
   Transport,
   UnixAddress,
 } from "./connection/transport.ts";
+import { describe } from "./codec/message_encoder.ts";
 import type { HandshakeRequest } from "./handshake/request.ts";
 import { HandshakeError } from "./handshake/response.ts";
 import { superviseOnBun } from "./transport/bun_http.ts";
@@ -270,7 +271,9 @@ function checkListenOptions(options: ListenOptions): void {
     port !== undefined &&
     !(Number.isInteger(port) && port >= 0 && port <= 65535)
   ) {
-    throw new RangeError(`port is an integer from 0 to 65535, not ${port}`);
+    throw new RangeError(
+      `port is an integer from 0 to 65535, not ${describe(port)}`,
+    );
   }
   if (path !== undefined && (port !== undefined || hostname !== undefined)) {
     throw new TypeError(
@@ -293,6 +296,20 @@ function checkListenOptions(options: ListenOptions): void {
       } is missing`,
     );
   }
+  checkPem("cert", cert);
+  checkPem("key", key);
+}
+
+/** A path or a `Buffer` in place of the text fails with OpenSSL's words otherwise. */
+function checkPem(name: "cert" | "key", value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value === "string" && value.includes("-----BEGIN ")) return;
+  const given = typeof value === "string"
+    ? `a string without a line "-----BEGIN …-----"`
+    : describe(value);
+  throw new TypeError(
+    `${name} is the text of a PEM file, not ${given}: if the file is at a path, read it as UTF-8 and give what it holds`,
+  );
 }
 
 function toNetworkAddress(

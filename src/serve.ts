@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CloseCode, encodeCloseBody } from "./close.ts";
+import { describe } from "./codec/message_encoder.ts";
 import type {
   Publishable,
   WebSocketConnection,
@@ -72,6 +73,7 @@ export class Server {
   /** Made by {@linkcode serve}. */
   constructor(options: ServeOptions, handler: Handler) {
     checkFunctions(options, "fetch", "onListen");
+    checkSignal(options.signal);
     this.#options = options;
     this.#upgrader = new Upgrader(options, handler);
     this.#listener = new HttpListener(options, {
@@ -336,14 +338,37 @@ export function serve(
   ...parameters: [ServeOptions, Handler] | [Handler]
 ): Server {
   const [options, handler] = parameters.length === 1
-    ? [{}, parameters[0]]
+    ? [{}, onlyHandler(parameters[0])]
     : parameters;
   return new Server(options, handler);
 }
 
-function upgradeRequired(): Response {
+/** Options alone would be taken for hooks, and nothing they say would be heard. */
+function onlyHandler(handler: Handler): Handler {
+  const names = typeof handler === "object" ? Object.keys(handler ?? {}) : [];
+  const hooks = ["open", "message", "drain", "close"];
+  if (names.length === 0 || names.some((name) => hooks.includes(name))) {
+    return handler;
+  }
+  throw new TypeError(
+    `serve() was given the options ${
+      names.join(", ")
+    } and no handler: call it as serve(options, handler)`,
+  );
+}
+
+function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  if (typeof signal?.addEventListener === "function") return;
+  throw new TypeError(
+    `the option \`signal\` is an AbortSignal, not ${describe(signal)}`,
+  );
+}
+
+function upgradeRequired({ url }: Request): Response {
+  const scheme = url.startsWith("https:") ? "wss" : "ws";
   return new Response(
-    "This is a WebSocket server: connect to it with ws://\n",
+    `This is a WebSocket server: connect to it with ${scheme}://\n`,
     {
       status: 426,
       headers: {

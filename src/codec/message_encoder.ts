@@ -144,6 +144,7 @@ function typedFrame(message: ControlMessage | MessageFragment): OutgoingFrame {
 /** A value in an error's text. */
 export function describe(value: unknown): string {
   if (typeof value === "function") return "a function";
+  if (typeof value === "string") return `the string ${JSON.stringify(value)}`;
   if (value === null || typeof value !== "object") return String(value);
   return `an object of type ${value.constructor?.name ?? "null"}`;
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import process from "node:process";
 import type { ServeOptions, Server } from "../../mod.ts";
 import {
@@ -69,7 +71,10 @@ function reasonOf(error: unknown, { path }: ServeOptions): string {
         ? "the port is in use, choose another with --port"
         : "it is in use, remove it or choose another with --unix";
     case "EACCES":
-      return "permission denied";
+      // Node says this of a directory that is not there, too.
+      return path === undefined || existsSync(dirname(path))
+        ? "permission denied"
+        : "no such directory";
     case "EADDRNOTAVAIL":
       return "this machine has no such address";
     case "ENOTSUP":

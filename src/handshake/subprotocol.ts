@@ -42,9 +42,17 @@ export function parseProtocols(header: string): string[] {
  * shows when the server starts and not at its first connection.
  *
  * @param protocols The names, in order of preference; may be empty.
- * @throws {TypeError} If a name is not a token or occurs twice.
+ * @throws {TypeError} If it is no list, or a name is not a token or occurs twice.
  */
 export function checkProtocols(protocols: readonly string[]): void {
+  if (!Array.isArray(protocols)) {
+    // Each character of a string would be taken for a name.
+    throw new TypeError(
+      `The subprotocols are ${
+        JSON.stringify(protocols)
+      }: give a list, such as ["chat.v2"]`,
+    );
+  }
   const problem = findProblem(protocols);
   if (problem !== null) {
     throw new TypeError(

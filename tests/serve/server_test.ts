@@ -238,11 +238,23 @@ const wrongOptions: [name: string, options: unknown, expected: RegExp][] = [
   ["port 65536", { port: 65536 }, /port.*65536/],
   ["port -1", { port: -1 }, /port.*-1/],
   ["port 80.5", { port: 80.5 }, /port.*80\.5/],
-  ["port as a string", { port: "80" }, /port.*80/],
+  ["port as a string", { port: "80" }, /port.*not the string "80"/],
   ["path with port", { path: "/tmp/x.sock", port: 80 }, /path/],
   ["path with hostname", { path: "/tmp/x.sock", hostname: "a" }, /path/],
   ["cert without key", { cert: certificate }, /key is missing/],
   ["key without cert", { key: "key" }, /cert is missing/],
+  [
+    "a path as cert",
+    { cert: "/etc/cert.pem", key: "/etc/key.pem" },
+    /^cert is the text of a PEM file.*read it/,
+  ],
+  [
+    "bytes as key",
+    { cert: certificate, key: new Uint8Array(3) },
+    /^key is.*Uint8Array/,
+  ],
+  ["protocols as a string", { protocols: "chat" }, /"chat".*\["chat\.v2"\]/],
+  ["signal that is none", { signal: 5 }, /signal.*not 5/],
   ["protocols that are no tokens", { protocols: ["a b"] }, /a b/],
   ["protocols twice", { protocols: ["a", "a"] }, /twice/],
   ["an origin with a path", { origins: ["https://a.example/"] }, /a\.example/],
@@ -291,6 +303,12 @@ for (const handler of [null, 42, "handler", { message: 42 }, undefined]) {
       /handler|hook/,
     ));
 }
+
+test("options without a handler throw at once", () =>
+  assertRefused(
+    () => serve({ port: 0, hostname: "127.0.0.1" } as unknown as Handler),
+    /port, hostname and no handler/,
+  ));
 
 /** Asserts that `start` throws; a server that it starts is not left running. */
 async function assertRefused(
