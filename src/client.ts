@@ -68,7 +68,7 @@ export interface WebSocketStreamOptions extends ConnectionOptions {
    * Further headers of the request, such as `Authorization`, `Cookie` or
    * `Origin`. Default none.
    */
-  headers?: HeadersInit;
+  headers?: ConstructorParameters<typeof Headers>[0];
   /**
    * Compression of messages (permessage-deflate, RFC 7692), which is offered to
    * the server: `false` for none, or how. Default `true`.
@@ -209,6 +209,7 @@ export class WebSocketStream {
    * {@linkcode WebSocketError} of the given code and reason.
    *
    * @param options The code and reason. Default 1000 and `""`.
+   * @throws {TypeError} If the options are no object.
    * @throws {RangeError} If the code must not be sent or the reason has more
    * than 123 bytes.
    */
@@ -336,7 +337,9 @@ function readProtocols(
   return list;
 }
 
-function readHeaders(headers: HeadersInit | undefined): HeaderEntry[] {
+function readHeaders(
+  headers: WebSocketStreamOptions["headers"],
+): HeaderEntry[] {
   if (headers === undefined) return [];
   // Names keep their case where they are given in pairs.
   const entries = Array.isArray(headers)

@@ -335,6 +335,8 @@ export class WebSocketConnection<Data = unknown> {
    * closes already.
    *
    * @param options The code and reason. With a reason and no code, 1000.
+   * @throws {TypeError} If the options are no object: the code is not an argument
+   * of its own, as it is in `WebSocket`.
    * @throws {RangeError} If the code must not be sent or the reason has more
    * than 123 bytes.
    */
@@ -372,12 +374,19 @@ const noTopics: ReadonlySet<string> = new Set();
 /**
  * Fills in the defaults of {@linkcode CloseOptions}.
  *
+ * @throws {TypeError} For what is no object.
  * @throws {RangeError} If the code must not be sent or the reason has more than
  * 123 bytes.
  */
 export function checkCloseOptions(
   options: CloseOptions,
 ): Required<CloseOptions> {
+  // As who comes from `WebSocket` may write it.
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(
+      `close() takes { closeCode, reason }, not ${JSON.stringify(options)}`,
+    );
+  }
   const closeCode = options.closeCode ?? CloseCode.NormalClosure;
   const reason = options.reason ?? "";
   if (closeCode === CloseCode.NoStatusReceived) {

@@ -66,12 +66,20 @@ export interface ResolvedConnectionOptions {
 /**
  * Fills in the defaults.
  *
- * @throws {RangeError} For a number that is negative, zero or not a number.
+ * @throws {TypeError | RangeError} For a number that is negative, zero or not a
+ * number, or a `keepAlive` that is neither `false` nor an object.
  */
 export function resolveConnectionOptions(
   options: ConnectionOptions,
 ): ResolvedConnectionOptions {
   const keepAlive = options.keepAlive ?? {};
+  if (keepAlive !== false && typeof keepAlive !== "object") {
+    throw new TypeError(
+      `keepAlive is false or { interval, timeout } in milliseconds, not ${
+        String(keepAlive)
+      }`,
+    );
+  }
   return {
     maxMessageSize: positive(options, "maxMessageSize", defaultMaxMessageSize),
     readableHighWaterMark: positive(options, "readableHighWaterMark", 65536),

@@ -149,7 +149,7 @@ function acceptingHead(
   offer: HandshakeOffer,
   protocol: string,
   extensions: string,
-  headers: HeadersInit | undefined,
+  headers: UpgradeAnswer["headers"],
 ): string {
   const lines: HeaderEntry[] = [
     ["Upgrade", "websocket"],

@@ -33,7 +33,7 @@ export interface UpgradeAnswer<Data = unknown> {
    */
   protocol?: string;
   /** Headers for the response, such as `Set-Cookie`. */
-  headers?: HeadersInit;
+  headers?: ConstructorParameters<typeof Headers>[0];
   /** What {@linkcode WebSocketConnection.data} shall be. */
   data?: Data;
   /** Compression for this connection, in place of the option of the same name. */

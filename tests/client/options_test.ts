@@ -90,6 +90,8 @@ for (
     [{ maxMessageSize: -1 }, RangeError],
     [{ closeTimeout: NaN }, RangeError],
     [{ keepAlive: { interval: 0 } }, RangeError],
+    [{ keepAlive: 30 }, TypeError],
+    [{ keepAlive: true }, TypeError],
     [{ deflate: { clientMaxWindowBits: 7 } }, RangeError],
     [{ deflate: "yes" }, TypeError],
     [{ caCerts: "PEM" }, TypeError],

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Message } from "../../src/codec/message.ts";
+import type { CloseOptions } from "../../src/connection/connection.ts";
 import type { CloseResult } from "../../src/connection/session.ts";
 import { WebSocketError } from "../../src/error.ts";
 import { opcodes } from "../support/raw_peer.ts";
@@ -94,6 +95,14 @@ test("close() refuses codes and reasons that must not be sent, and stays open", 
     () => socket.close({ reason: "\u20ac".repeat(42) }),
     (error) => error instanceof RangeError && error.message.includes("126"),
   );
+  for (const options of [4000, "bye", null] as unknown as CloseOptions[]) {
+    assert.throws(
+      () => socket.close(options),
+      (error) =>
+        error instanceof TypeError &&
+        error.message.includes(JSON.stringify(options)),
+    );
+  }
   await peer.fence();
   socket.close({ reason: "\u20ac".repeat(41) });
   assert.equal((await peer.readClose()).reason, "\u20ac".repeat(41));
