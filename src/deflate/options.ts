@@ -27,9 +27,9 @@ export interface DeflateOptions {
    * `CompressionStream` and `DecompressionStream` for every connection whose
    * parameters they can keep to, and `node:zlib` for the others; `"zlib"` takes
    * `node:zlib` for all. `"auto"` agrees on the same as `"standard"`, and takes
-   * `node:zlib` where the runtime's `CompressionStream` cannot flush, as on Node
-   * and Bun: it is up to ten times as fast there. The standard streams keep no
-   * context from message to message on these: take `"zlib"` for context takeover
+   * `node:zlib` where that is faster and the peer can't tell: for all but
+   * compressing with a context on Deno. The standard streams keep no context
+   * from message to message on Node and Bun: take `"zlib"` for context takeover
    * on each runtime. Default `"auto"`.
    */
   backend?: DeflateBackendOption;
