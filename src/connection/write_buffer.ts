@@ -13,15 +13,23 @@ import { type Flushable, scheduleFlush } from "./flush_schedule.ts";
 import { nextTurn } from "../turn.ts";
 import type { Transport } from "./transport.ts";
 
+/** What the buffer tells the outgoing half. */
+export interface WriteBufferOwner {
+  /** The transport was full and has room again. */
+  bufferDrained(): void;
+  /** A stage before this one has failed. */
+  error(reason: unknown): void;
+}
+
 /** The end of the fused outgoing stages. */
 export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   readonly #transport: Transport;
+  readonly #role: Role;
   readonly #highWaterMark: number;
-  readonly #encoder: FrameEncoder;
-  readonly #onDrained: () => void;
-  readonly #onError: (reason: unknown) => void;
+  readonly #owner: WriteBufferOwner;
   readonly #counters: Counters;
-  readonly #onWritten = (): void => this.#written();
+  /** Has what is pending; there is none where nothing is. */
+  #encoder: FrameEncoder | null = null;
   /** How many bytes the transport was given. */
   #given = 0;
   /** Messages that were encoded since the last write. */
@@ -35,30 +43,31 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   /**
    * Makes the buffer of an end in the given role.
    *
+   * @param owner Whom to tell.
    * @param highWaterMark How many bytes wait for the peer before messages do.
-   * @param onDrained Called when the transport was full and has room again.
-   * @param onError Called when a stage before this one has failed.
    * @param counters What it adds to.
    */
   constructor(
     transport: Transport,
+    owner: WriteBufferOwner,
     role: Role,
     highWaterMark: number,
-    onDrained: () => void,
-    onError: (reason: unknown) => void,
     counters: Counters,
   ) {
     this.#transport = transport;
+    this.#role = role;
     this.#highWaterMark = highWaterMark;
-    this.#encoder = new FrameEncoder({ role, copyBelow: highWaterMark });
-    this.#onDrained = onDrained;
-    this.#onError = onError;
+    this.#owner = owner;
     this.#counters = counters;
   }
 
   /** Bytes that were taken and not handed to the system yet. */
   get bufferedAmount(): number {
-    return this.#encoder.length + this.#transport.bufferedAmount;
+    return this.#pending + this.#transport.bufferedAmount;
+  }
+
+  get #pending(): number {
+    return this.#encoder === null ? 0 : this.#encoder.length;
   }
 
   /** How many bytes were handed to the system so far. */
@@ -74,7 +83,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   /** A promise while there is no room, which resolves when there is. */
   get ready(): Promise<void> | undefined {
     if (!this.#full) {
-      if (this.#encoder.length < this.#highWaterMark) return undefined;
+      if (this.#pending < this.#highWaterMark) return undefined;
       this.flush();
       // A sender whose bytes the system takes at once must let go of the process.
       if (!this.#full) return this.#corked ? undefined : nextTurn();
@@ -88,6 +97,10 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     if (this.#over) return;
     // What keeps the very bytes may hand them to one who changes them.
     const own = frame instanceof SharedFrame && !this.#transport.copies;
+    this.#encoder ??= new FrameEncoder({
+      role: this.#role,
+      copyBelow: this.#highWaterMark,
+    });
     this.#encoder.append(own ? frame.unshared() : frame);
     if (frame.fin && !isControl(frame.opcode)) this.#messages++;
     if (this.#corked || this.#scheduled) return;
@@ -97,7 +110,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
 
   /** A stage before this one has failed. */
   error(reason: unknown): void {
-    this.#onError(reason);
+    this.#owner.error(reason);
   }
 
   /** Keeps what is enqueued from now on for one write. */
@@ -113,7 +126,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
 
   /** Writes what is pending if it is much, for one who does not ask for {@linkcode ready}. */
   flushIfMuch(): void {
-    if (!this.#full && this.#encoder.length >= this.#highWaterMark) {
+    if (!this.#full && this.#pending >= this.#highWaterMark) {
       this.flush();
     }
   }
@@ -139,33 +152,35 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
    */
   destroy(refusal: () => unknown): void {
     this.#over = true;
-    this.#encoder.take();
+    this.#encoder = null;
     this.#drained?.reject(refusal());
     this.#drained = null;
   }
 
   #write(): void {
-    const { length } = this.#encoder;
-    if (length === 0 || this.#over) return;
+    const encoder = this.#encoder;
+    if (encoder === null || this.#over) return;
+    this.#encoder = null;
+    const { length } = encoder;
     const filling =
       length + this.#transport.bufferedAmount >= this.#highWaterMark;
     this.#given += length;
     this.#counters.bytesSent += length;
     this.#counters.messagesSent += this.#messages;
     this.#messages = 0;
-    const chunks = this.#encoder.take();
-    const given = this.#encoder.takeGiven();
+    const chunks = encoder.take();
+    const given = encoder.takeGiven();
     this.#transport.write(
       chunks,
-      given.length > 0 && this.#transport.copies
+      given !== null && this.#transport.copies
         ? () => this.#release(given)
         : filling
-        ? this.#onWritten
+        ? () => this.#written()
         : undefined,
     );
     const waiting = this.#transport.bufferedAmount;
     this.#full = filling && waiting >= this.#highWaterMark;
-    if (waiting === 0 && this.#transport.copies) this.#encoder.recycle(chunks);
+    if (waiting === 0 && this.#transport.copies) encoder.recycle(chunks);
   }
 
   /** Frees what was written and belonged to nobody else, before any collector would. */
@@ -188,6 +203,6 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     if (this.#full) return;
     this.#drained?.resolve();
     this.#drained = null;
-    this.#onDrained();
+    this.#owner.bufferDrained();
   }
 }
