@@ -6,17 +6,13 @@
  * @module
  */
 import { CloseCode, isSendableCloseCode, truncateReason } from "../close.ts";
-import { FrameDecoder } from "../codec/frame_decoder.ts";
-import { fuse, type StageController } from "../codec/stage.ts";
 import type { CloseMessage, ControlMessage } from "../codec/message.ts";
-import {
-  type DecodedMessage,
-  MessageDecoder,
-} from "../codec/message_decoder.ts";
+import type { DecodedMessage } from "../codec/message_decoder.ts";
+import type { StageController } from "../codec/stage.ts";
 import type { InflateStage } from "../deflate/inflate_stage.ts";
 import type { DeflateStages } from "../deflate/permessage_deflate.ts";
 import { ProtocolError, WebSocketError } from "../error.ts";
-import type { Frame, Role } from "../frame.ts";
+import type { Role } from "../frame.ts";
 import { type Counters, uncounted } from "../metrics/counters.ts";
 import { afterThisTurn } from "../turn.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
@@ -29,6 +25,7 @@ import {
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
 import { PendingPings } from "./ping.ts";
+import { ReceivingStages } from "./receiving_stages.ts";
 import type { Transport, TransportReceiver } from "./transport.ts";
 
 /** How a connection ended. */
@@ -79,10 +76,10 @@ export class Session
   readonly #transport: Transport;
   readonly #options: ResolvedConnectionOptions;
   readonly #role: Role;
-  readonly #decoder: FrameDecoder;
   readonly #inflate: InflateStage | null;
-  readonly #messages: MessageDecoder;
-  readonly #frames: StageController<Frame>;
+  /** There are some while a frame or a message is half here. */
+  #stages: ReceivingStages | null = null;
+  #fragments = false;
   readonly #keepAlive: KeepAlive | null;
   readonly #counters: Counters;
   #owner: SessionOwner | null = null;
@@ -128,19 +125,7 @@ export class Session
     this.#options = options;
     this.#role = role;
     this.#counters = counters;
-    const rsv1 = deflate !== null;
-    this.#decoder = new FrameDecoder({
-      role,
-      rsv1,
-      unmaskInPlace: true,
-      lent: transport.lends,
-    });
-    this.#messages = new MessageDecoder(options);
     this.#inflate = deflate?.inflate ?? null;
-    const plainFrames = fuse(this.#messages, this);
-    this.#frames = this.#inflate === null
-      ? plainFrames
-      : fuse(this.#inflate, plainFrames);
     this.inbound = new Inbound(this, options);
     this.outbound = new Outbound(
       transport,
@@ -260,7 +245,7 @@ export class Session
     if (this.#deaf) return;
     this.outbound.cork();
     try {
-      this.#decoder.transform(chunk, this.#frames);
+      this.#decode(chunk);
     } catch (error) {
       this.error(error);
     }
@@ -274,6 +259,21 @@ export class Session
       });
     }
     this.inboundChanged();
+  }
+
+  #decode(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#stages ??= new ReceivingStages(
+      {
+        role: this.#role,
+        lent: this.#transport.lends,
+        maxMessageSize: this.#options.maxMessageSize,
+        fragments: this.#fragments,
+      },
+      this.#inflate,
+      this,
+    );
+    this.#stages.receive(chunk);
+    if (this.#stages.idle) this.#stages = null;
   }
 
   /** See {@linkcode TransportReceiver}. */
@@ -387,7 +387,8 @@ export class Session
 
   /** See {@linkcode InboundOwner}. */
   inboundWantsFragments(): void {
-    this.#messages.fragments = true;
+    this.#fragments = true;
+    this.#stages?.passFragments();
   }
 
   /** See {@linkcode InboundOwner}. */
