@@ -5,9 +5,10 @@
  */
 import type { Message } from "../codec/message.ts";
 import { CloseCode } from "../close.ts";
+import type { CloseResult } from "./closing.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import type { MessageHook } from "./inbound.ts";
-import type { CloseResult, Session, SessionOwner } from "./session.ts";
+import type { Session, SessionOwner } from "./session.ts";
 
 /**
  * A function that is called with each connection.

@@ -5,7 +5,7 @@
  */
 import { channel } from "node:diagnostics_channel";
 import type { WebSocketConnection } from "../connection/connection.ts";
-import type { CloseResult } from "../connection/session.ts";
+import type { CloseResult } from "../connection/closing.ts";
 import type { NetworkAddress } from "../connection/transport.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
 
