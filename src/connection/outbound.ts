@@ -230,6 +230,11 @@ export class Outbound
     this.#buffer.uncork();
   }
 
+  /** Lets go of what is of use only while messages are sent. */
+  rest(): void {
+    this.#buffer.rest();
+  }
+
   /**
    * Accepts no more messages and sends a Close frame behind those that wait.
    *

@@ -25,8 +25,8 @@ export interface ReceivingOptions {
 }
 
 /**
- * See the module. They are made for bytes that arrive and kept while
- * {@linkcode idle} is not true, so that a quiet connection holds none.
+ * See the module. They are made for bytes that arrive, and let go of when the
+ * connection is quiet and they are {@linkcode idle}.
  */
 export class ReceivingStages {
   readonly #decoder: FrameDecoder;

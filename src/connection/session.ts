@@ -67,7 +67,7 @@ export class Session
   readonly #options: ResolvedConnectionOptions;
   readonly #role: Role;
   readonly #inflate: InflateStage | null;
-  /** There are some while a frame or a message is half here. */
+  /** Made for bytes that arrive; a quiet connection has none. */
   #stages: ReceivingStages | null = null;
   #fragments = false;
   readonly #keepAlive: KeepAlive | null;
@@ -252,7 +252,6 @@ export class Session
       this,
     );
     this.#stages.receive(chunk);
-    if (this.#stages.idle) this.#stages = null;
   }
 
   /** See {@linkcode TransportReceiver}. */
@@ -417,6 +416,12 @@ export class Session
     this.#wasFull = this.outbound.full;
     return taking || this.#paused || this.#state !== "open" ||
       this.#closeReceived;
+  }
+
+  /** See {@linkcode KeepAliveMember}. */
+  keepAliveQuiet(): void {
+    if (this.#stages?.idle) this.#stages = null;
+    this.outbound.rest();
   }
 
   /** See {@linkcode KeepAliveMember}. */

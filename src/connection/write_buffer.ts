@@ -28,7 +28,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   readonly #highWaterMark: number;
   readonly #owner: WriteBufferOwner;
   readonly #counters: Counters;
-  /** Has what is pending; there is none where nothing is. */
+  /** Has what is pending. Made with the first frame; a quiet connection has none. */
   #encoder: FrameEncoder | null = null;
   /** How many bytes the transport was given. */
   #given = 0;
@@ -137,6 +137,11 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     if (!this.#full) this.#write();
   }
 
+  /** Lets go of an encoder that has nothing. */
+  rest(): void {
+    if (this.#pending === 0) this.#encoder = null;
+  }
+
   /** Writes what is pending and ends the transport's outgoing direction. */
   end(): void {
     if (this.#over) return;
@@ -159,8 +164,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
 
   #write(): void {
     const encoder = this.#encoder;
-    if (encoder === null || this.#over) return;
-    this.#encoder = null;
+    if (encoder === null || encoder.length === 0 || this.#over) return;
     const { length } = encoder;
     const filling =
       length + this.#transport.bufferedAmount >= this.#highWaterMark;

@@ -1,5 +1,5 @@
-// What a connection lets go of between two chunks of bytes, and makes again for
-// the next: wherever the silence falls, nothing of the protocol's state is lost.
+// What a connection lets go of when it is quiet, and makes again for the next
+// bytes: wherever the silence falls, nothing of the protocol's state is lost.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
@@ -7,6 +7,14 @@ import { concatenate, frameBytes, opcodes } from "../support/raw_peer.ts";
 import { connect, disconnectAll, settled, within } from "./harness.ts";
 
 after(disconnectAll);
+
+/** A tick is an eighth of the shorter time; a ping comes never. */
+const keepAlive = { interval: 600_000, timeout: 40 };
+
+/** Time for more ticks than it takes to be quiet. */
+async function silence(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 40));
+}
 
 const echo = {
   message: (
@@ -22,38 +30,38 @@ test("a silence at every byte of a message in fragments, with a ping between the
     frameBytes(opcodes.continuation, "\u00e9 \u20ac"),
     frameBytes(opcodes.binary, new Uint8Array(300).fill(7)),
   ]);
-  const { peer } = connect(echo);
-  for (let at = 1; at < whole.length; at += at < 40 ? 1 : 61) {
+  const { peer } = connect(echo, { keepAlive });
+  for (let at = 1; at < whole.length; at += at < 32 ? 1 : 61) {
     await peer.sendBytes(whole.slice(0, at));
-    await settled();
+    await silence();
     await peer.sendBytes(whole.slice(at));
     const pong = await within(peer.readFrame(), "the pong");
     assert.equal(pong?.opcode, opcodes.pong);
     assert.equal(await within(peer.readText(), "the text"), "caf\u00e9 \u20ac");
     const { payload } = await within(peer.readMessage(), "the bytes");
     assert.deepEqual(new Uint8Array(payload), new Uint8Array(300).fill(7));
-    await settled();
+    await silence();
   }
 });
 
 for (const first of ["the server", "the client"]) {
   test(`long silent, then ${first} begins`, async () => {
-    const { socket, peer } = connect(echo);
+    const { socket, peer } = connect(echo, { keepAlive });
     for (let turn = 0; turn < 3; turn++) {
-      await settled();
+      await silence();
       if (first === "the server") {
         await socket.send(`news ${turn}`);
         assert.equal(await within(peer.readText(), "it"), `news ${turn}`);
-        await settled();
+        await silence();
       }
       await peer.text(`question ${turn}`);
       assert.equal(await within(peer.readText(), "it"), `question ${turn}`);
       if (first === "the client") {
-        await settled();
+        await silence();
         await socket.send(`news ${turn}`);
         assert.equal(await within(peer.readText(), "it"), `news ${turn}`);
       }
-      await settled();
+      await silence();
       assert.equal(socket.bufferedAmount, 0);
       const roundTrip = socket.ping();
       const ping = await within(peer.readFrame(), "the ping");
@@ -64,37 +72,37 @@ for (const first of ["the server", "the client"]) {
 }
 
 test("a limit and the order of frames hold after a silence as before", async () => {
-  const tooLong = connect(echo, { maxMessageSize: 10 });
+  const tooLong = connect(echo, { keepAlive, maxMessageSize: 10 });
   await tooLong.peer.text("0123456789");
   assert.equal(await within(tooLong.peer.readText(), "it"), "0123456789");
-  await settled();
+  await silence();
   await tooLong.peer.text("0123456789+");
   assert.equal((await within(tooLong.peer.readClose(), "it")).closeCode, 1009);
 
-  const broken = connect(echo);
+  const broken = connect(echo, { keepAlive });
   await broken.peer.send(opcodes.text, "begun", { fin: false });
-  await settled();
+  await silence();
   // The message that was begun is not forgotten.
   await broken.peer.text("another");
   assert.equal((await within(broken.peer.readClose(), "it")).closeCode, 1002);
 
-  const orphan = connect(echo);
+  const orphan = connect(echo, { keepAlive });
   await orphan.peer.text("whole");
   assert.equal(await within(orphan.peer.readText(), "it"), "whole");
-  await settled();
+  await silence();
   await orphan.peer.send(opcodes.continuation, "of nothing");
   assert.equal((await within(orphan.peer.readClose(), "it")).closeCode, 1002);
 });
 
 test("`incoming` hands out a message that begins after a silence before it is whole", async () => {
-  const { socket, peer } = connect();
-  await settled();
+  const { socket, peer } = connect(undefined, { keepAlive });
+  await silence();
   const reader = socket.incoming.getReader();
   for (let turn = 0; turn < 3; turn++) {
-    await settled();
+    await silence();
     await peer.send(opcodes.text, "one ", { fin: false });
     const { value } = await within(reader.read(), "the message");
-    await settled();
+    await silence();
     await peer.send(opcodes.continuation, "two");
     assert.equal(await within(value!.text(), "its text"), "one two");
   }
@@ -108,15 +116,15 @@ test("messages that waited for a hook come in order, also behind a silence", asy
       seen.push(message as string);
       return new Promise<void>((resolve) => gates.push(resolve));
     },
-  });
+  }, { keepAlive });
   for (let round = 0; round < 2; round++) {
     for (const name of ["a", "b", "c"]) await peer.text(name + round);
     for (let open = 0; open < 3; open++) {
-      await settled();
+      await silence();
       assert.equal(seen.length, 3 * round + open + 1);
       gates.shift()!();
     }
-    await settled();
+    await silence();
   }
   assert.deepEqual(seen, ["a0", "b0", "c0", "a1", "b1", "c1"]);
 });
