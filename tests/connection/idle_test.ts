@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { concatenate, frameBytes, opcodes } from "../support/raw_peer.ts";
-import { connect, disconnectAll, settled, within } from "./harness.ts";
+import { connect, disconnectAll, within } from "./harness.ts";
 
 after(disconnectAll);
 
