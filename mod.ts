@@ -70,7 +70,7 @@ export type {
   KeepAliveOptions,
 } from "./src/connection/options.ts";
 export type { Sendable, SendOptions } from "./src/connection/outbound.ts";
-export type { CloseInfo, CloseResult } from "./src/connection/session.ts";
+export type { CloseInfo, CloseResult } from "./src/connection/closing.ts";
 export type { StreamChunk } from "./src/connection/stream_message.ts";
 export type {
   NetworkAddress,

@@ -16,11 +16,8 @@ import {
   resolveConnectionOptions,
   type ResolvedConnectionOptions,
 } from "./connection/options.ts";
-import {
-  type CloseInfo,
-  Session,
-  type SessionOwner,
-} from "./connection/session.ts";
+import type { CloseInfo } from "./connection/closing.ts";
+import { Session, type SessionOwner } from "./connection/session.ts";
 import {
   type DeflateOptions,
   type ResolvedDeflateOptions,

@@ -86,6 +86,11 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     this.#lent = options.lent ?? false;
   }
 
+  /** Whether no frame is half here, so that a new decoder could go on as well. */
+  get idle(): boolean {
+    return this.#remaining === 0 && this.#headerLength === 0 && !this.#closed;
+  }
+
   /**
    * Takes bytes as they come, split anywhere.
    *

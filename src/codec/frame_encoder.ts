@@ -60,7 +60,7 @@ export class FrameEncoder
   readonly #masked: boolean;
   readonly #copyBelow: number;
   #pieces: Uint8Array<ArrayBuffer>[] = [];
-  #given: ArrayBuffer[] = [];
+  #given: ArrayBuffer[] | null = null;
   #length = 0;
   // The piece that is still growing, in a slab.
   #open = none;
@@ -146,10 +146,10 @@ export class FrameEncoder
     return pieces;
   }
 
-  /** Takes the buffers of payloads that were {@linkcode OutgoingFrame.given}. */
-  takeGiven(): ArrayBuffer[] {
+  /** Takes the buffers of payloads that were {@linkcode OutgoingFrame.given}, if there are any. */
+  takeGiven(): ArrayBuffer[] | null {
     const given = this.#given;
-    if (given.length > 0) this.#given = [];
+    this.#given = null;
     return given;
   }
 
@@ -198,7 +198,10 @@ export class FrameEncoder
       this.#openEnd = body;
       if (this.#open === slab) slabUsed = body;
       this.#length += size;
-      if (frame.given) this.#given.push(payload.buffer as ArrayBuffer);
+      if (frame.given) {
+        this.#given ??= [];
+        this.#given.push(payload.buffer as ArrayBuffer);
+      }
       this.appendEncoded(payload as Uint8Array<ArrayBuffer>);
     }
   }

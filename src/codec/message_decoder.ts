@@ -60,6 +60,11 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
     this.#maxMessageSize = options.maxMessageSize ?? defaultMaxMessageSize;
   }
 
+  /** Whether no message is half here, so that a new decoder could go on as well. */
+  get idle(): boolean {
+    return this.#type === null;
+  }
+
   /**
    * Takes a frame, or the part of one that has arrived.
    *

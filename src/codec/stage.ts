@@ -51,15 +51,27 @@ export function fuse<Input, Output>(
   stage: Stage<Input, Output>,
   next: StageController<Output>,
 ): StageController<Input> {
-  return {
-    enqueue(chunk: Input): void {
-      stage.transform(chunk, next);
-    },
-    error(reason: unknown): void {
-      next.error(reason);
-    },
-    get ready(): Promise<void> | undefined {
-      return next.ready;
-    },
-  };
+  return new FusedStage(stage, next);
+}
+
+class FusedStage<Input, Output> implements StageController<Input> {
+  readonly #stage: Stage<Input, Output>;
+  readonly #next: StageController<Output>;
+
+  constructor(stage: Stage<Input, Output>, next: StageController<Output>) {
+    this.#stage = stage;
+    this.#next = next;
+  }
+
+  get ready(): Promise<void> | undefined {
+    return this.#next.ready;
+  }
+
+  enqueue(chunk: Input): void {
+    this.#stage.transform(chunk, this.#next);
+  }
+
+  error(reason: unknown): void {
+    this.#next.error(reason);
+  }
 }

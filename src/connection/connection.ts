@@ -7,9 +7,10 @@ import type { Message } from "../codec/message.ts";
 import type { MessageSource } from "../codec/message_encoder.ts";
 import { CloseCode, encodeCloseBody } from "../close.ts";
 import { WebSocketError } from "../error.ts";
+import type { CloseInfo } from "./closing.ts";
 import type { IncomingMessage } from "./incoming_message.ts";
 import type { Sendable, SendOptions } from "./outbound.ts";
-import type { CloseInfo, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import type { NetworkAddress } from "./transport.ts";
 
 /** What the opening handshake settled. */

@@ -5,8 +5,10 @@
  */
 import type { Message } from "../codec/message.ts";
 import { CloseCode } from "../close.ts";
+import type { CloseResult } from "./closing.ts";
 import type { WebSocketConnection } from "./connection.ts";
-import type { CloseResult, Session, SessionOwner } from "./session.ts";
+import type { MessageHook } from "./inbound.ts";
+import type { Session, SessionOwner } from "./session.ts";
 
 /**
  * A function that is called with each connection.
@@ -111,12 +113,13 @@ export function checkHandler(handler: unknown): void {
 }
 
 /** Runs a handler on a connection's session. */
-export class HandlerRunner implements SessionOwner {
+export class HandlerRunner implements SessionOwner, MessageHook {
   readonly #socket: WebSocketConnection;
   readonly #session: Session;
   readonly #handler: Handler;
   readonly #onError: ErrorCallback;
   readonly #onClosed: (result: CloseResult) => void;
+  #message: ConnectionHooks["message"];
 
   /** @param onClosed Called when the connection is over, before the close hook. */
   constructor(
@@ -138,6 +141,15 @@ export class HandlerRunner implements SessionOwner {
     if (typeof this.#handler === "function") this.#runFunction(this.#handler);
     else this.#runOpen(this.#handler);
     this.#session.start(this, head);
+  }
+
+  /** See {@linkcode MessageHook}. */
+  takeMessage(message: Message): unknown {
+    return this.#message!.call(
+      this.#handler as ConnectionHooks,
+      this.#socket,
+      message,
+    );
   }
 
   /** See {@linkcode SessionOwner}. */
@@ -180,14 +192,9 @@ export class HandlerRunner implements SessionOwner {
   }
 
   #runOpen(hooks: ConnectionHooks): void {
-    if (hooks.message !== undefined) {
-      const { message } = hooks;
-      const socket = this.#socket;
-      this.#session.inbound.deliverTo((data) =>
-        message.call(hooks, socket, data)
-      );
-    }
     const { inbound } = this.#session;
+    this.#message = hooks.message;
+    if (this.#message !== undefined) inbound.deliverTo(this);
     let opened: unknown;
     try {
       opened = hooks.open?.(this.#socket);

@@ -29,6 +29,12 @@ export interface InboundOwner {
   inboundHookFailed(error: unknown): void;
 }
 
+/** A function that messages are delivered to, and what it belongs to. */
+export interface MessageHook {
+  /** Takes a message; the next one waits for what it returns. */
+  takeMessage(message: Message): unknown;
+}
+
 /** Who takes the messages. */
 type Consumer = "none" | "hook" | "readable" | "incoming";
 
@@ -46,11 +52,12 @@ export class Inbound implements BodyOwner {
   readonly #owner: InboundOwner;
   readonly #options: ResolvedConnectionOptions;
   #consumer: Consumer = "none";
-  #queue: (Message | QueuedBody)[] = [];
+  /** What waits. Made with the first that has to. */
+  #queue: (Message | QueuedBody)[] | null = null;
   #head = 0;
   #size = 0;
 
-  #hook: ((message: Message) => unknown) | null = null;
+  #hook: MessageHook | null = null;
   #hookBusy = false;
   #held = false;
 
@@ -88,8 +95,8 @@ export class Inbound implements BodyOwner {
     return this.#consumer === "readable" || this.#consumer === "incoming";
   }
 
-  /** Has messages delivered to a function; the next waits for what it returns. */
-  deliverTo(hook: (message: Message) => unknown): void {
+  /** Has messages delivered to a hook. */
+  deliverTo(hook: MessageHook): void {
     this.#hook = hook;
     this.#consumer = "hook";
   }
@@ -97,7 +104,7 @@ export class Inbound implements BodyOwner {
   /** Has messages discarded, if nobody has asked for them. */
   discardUnlessTaken(): void {
     if (this.#consumer !== "none") return;
-    this.deliverTo(() => {});
+    this.deliverTo(discarding);
     this.#runHook();
   }
 
@@ -135,7 +142,7 @@ export class Inbound implements BodyOwner {
       this.#owner.inboundWantsFragments();
       this.#incoming = new ReadableStream<IncomingMessage>(
         this.#source<IncomingMessage>((controller) => {
-          const message = this.#handOut(this.#shift()!);
+          const message = this.#handOut(this.#shift());
           this.#release(messageOverhead);
           controller.enqueue(message);
         }),
@@ -149,8 +156,8 @@ export class Inbound implements BodyOwner {
   push(message: Message): void {
     if (this.#refusing) return;
     if (
-      this.#hook !== null && !this.#hookBusy && !this.#held &&
-      this.#head === this.#queue.length
+      this.#hook !== null && this.#queue === null && !this.#hookBusy &&
+      !this.#held
     ) {
       this.#callHook(message);
       return;
@@ -200,7 +207,7 @@ export class Inbound implements BodyOwner {
     this.#refusing = true;
     this.#whenDrained = null;
     if (this.#consumer === "hook") {
-      this.#queue = [];
+      this.#queue = null;
       this.#head = 0;
       this.#size = 0;
     }
@@ -217,7 +224,7 @@ export class Inbound implements BodyOwner {
     this.#error = error;
     this.#failArriving();
     if (this.#consumer === "hook") {
-      this.#queue = [];
+      this.#queue = null;
       this.#head = 0;
     } else if (this.#isEmpty()) {
       this.#endStream();
@@ -273,36 +280,36 @@ export class Inbound implements BodyOwner {
   }
 
   #enqueue(item: Message | QueuedBody, size: number): void {
-    this.#queue.push(item);
-    this.#size += size;
-    if (!this.#wanted) return;
+    const wanted = this.#wanted;
     this.#wanted = false;
-    // The waiting reader gets it through the stream's own pull.
     const controller = this.#controller;
-    if (controller === null) return;
-    const next = this.#shift()!;
-    this.#size -= size;
-    if (this.#consumer === "readable") {
+    if (!wanted || controller === null) {
+      this.#queue ??= [];
+      this.#queue.push(item);
+      this.#size += size;
+    } else if (this.#consumer === "readable") {
       (controller as ReadableStreamDefaultController<Message>)
-        .enqueue(next as Message);
+        .enqueue(item as Message);
     } else {
       (controller as ReadableStreamDefaultController<IncomingMessage>)
-        .enqueue(this.#handOut(next));
+        .enqueue(this.#handOut(item));
     }
   }
 
   #isEmpty(): boolean {
-    return this.#head === this.#queue.length;
+    return this.#queue === null;
   }
 
-  #shift(): Message | QueuedBody | undefined {
-    const item = this.#queue[this.#head];
-    this.#queue[this.#head++] = "";
-    if (this.#head === this.#queue.length) {
-      this.#queue.length = 0;
+  /** Takes the oldest of those that wait; there has to be one. */
+  #shift(): Message | QueuedBody {
+    const queue = this.#queue!;
+    const item = queue[this.#head];
+    queue[this.#head++] = "";
+    if (this.#head === queue.length) {
+      this.#queue = null;
       this.#head = 0;
     } else if (this.#head === 1024) {
-      this.#queue.splice(0, 1024);
+      queue.splice(0, 1024);
       this.#head = 0;
     }
     return item;
@@ -368,7 +375,7 @@ export class Inbound implements BodyOwner {
   #callHook(message: Message): void {
     let returned: unknown;
     try {
-      returned = this.#hook!(message);
+      returned = this.#hook!.takeMessage(message);
     } catch (error) {
       this.#owner.inboundHookFailed(error);
       return;
@@ -401,6 +408,8 @@ export class Inbound implements BodyOwner {
     this.#settleDrained();
   }
 }
+
+const discarding: MessageHook = { takeMessage() {} };
 
 function sizeOf(message: Message): number {
   return message.length + messageOverhead;

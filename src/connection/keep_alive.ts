@@ -13,6 +13,8 @@ export interface KeepAliveMember {
    * the peer has taken bytes since the last time.
    */
   keepAliveExcused(): boolean;
+  /** Nothing was heard for a while: what only traffic needs can go. */
+  keepAliveQuiet(): void;
   /** Sends a ping. */
   keepAlivePing(): void;
   /** The ping was not answered. */
@@ -21,6 +23,9 @@ export interface KeepAliveMember {
 
 /** How finely time is told: in eighths of the shorter of the two periods. */
 const ticksPerPeriod = 8;
+
+/** After so many ticks a connection is quiet. */
+const quietAt = 2;
 
 /** Connections with the same interval and timeout. */
 export class KeepAlive {
@@ -64,6 +69,7 @@ export class KeepAlive {
         continue;
       }
       const quiet = ++member.quietTicks;
+      if (quiet === quietAt) member.keepAliveQuiet();
       if (quiet === this.#pingAt) member.keepAlivePing();
       else if (quiet > this.#timeoutAt) member.keepAliveTimedOut();
     }

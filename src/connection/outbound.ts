@@ -21,7 +21,7 @@ import { isIncomingBody } from "./incoming_message.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { type StreamChunk, writeStream } from "./stream_message.ts";
 import type { Transport } from "./transport.ts";
-import { WriteBuffer } from "./write_buffer.ts";
+import { WriteBuffer, type WriteBufferOwner } from "./write_buffer.ts";
 
 /** Options of a single message. */
 export interface SendOptions {
@@ -66,7 +66,8 @@ const messageEncoder = new MessageEncoder();
 const noOptions: SendOptions = {};
 
 /** See the module. */
-export class Outbound implements StageController<OutgoingFrame> {
+export class Outbound
+  implements StageController<OutgoingFrame>, WriteBufferOwner {
   readonly #owner: OutboundOwner;
   readonly #options: ResolvedConnectionOptions;
   readonly #buffer: WriteBuffer;
@@ -76,7 +77,8 @@ export class Outbound implements StageController<OutgoingFrame> {
   /** Whether its bytes come from this library's own stream, and nobody else has them. */
   #given = false;
   #heldPong: PingPongMessage | null = null;
-  #tasks: Task[] = [];
+  /** Made with the first one, as most messages need none. */
+  #tasks: Task[] | null = null;
   #taskSize = 0;
   #running = false;
   #reader: ReadableStreamDefaultReader<StreamChunk> | null = null;
@@ -108,10 +110,9 @@ export class Outbound implements StageController<OutgoingFrame> {
     this.#deflate = deflate;
     this.#buffer = new WriteBuffer(
       transport,
+      this,
       role,
       options.writableHighWaterMark,
-      () => this.#drained(),
-      (reason) => this.#owner.outboundBroken(reason),
       counters,
     );
   }
@@ -229,6 +230,11 @@ export class Outbound implements StageController<OutgoingFrame> {
     this.#buffer.uncork();
   }
 
+  /** Lets go of what is of use only while messages are sent. */
+  rest(): void {
+    this.#buffer.rest();
+  }
+
   /**
    * Accepts no more messages and sends a Close frame behind those that wait.
    *
@@ -260,9 +266,9 @@ export class Outbound implements StageController<OutgoingFrame> {
     this.#deflate?.close();
     this.#reader?.cancel(refusal()).catch(() => {});
     const tasks = this.#tasks;
-    this.#tasks = [];
+    this.#tasks = null;
     this.#taskSize = 0;
-    for (const { message, sent } of tasks) {
+    for (const { message, sent } of tasks ?? []) {
       cancelUnread(message, refusal());
       sent.reject(refusal());
     }
@@ -279,7 +285,8 @@ export class Outbound implements StageController<OutgoingFrame> {
     this.#buffer.destroy(refusal);
   }
 
-  #drained(): void {
+  /** See {@linkcode WriteBufferOwner}. */
+  bufferDrained(): void {
     const pong = this.#heldPong;
     if (pong !== null) {
       this.#heldPong = null;
@@ -344,6 +351,7 @@ export class Outbound implements StageController<OutgoingFrame> {
   ): Promise<void> {
     const size = sizeOf(message);
     const task: Task = { message, options, size, sent: createDeferred() };
+    this.#tasks ??= [];
     this.#tasks.push(task);
     this.#taskSize += size;
     if (!this.#running) this.#run();
@@ -354,7 +362,7 @@ export class Outbound implements StageController<OutgoingFrame> {
   async #run(): Promise<void> {
     this.#running = true;
     let task: Task | undefined;
-    while ((task = this.#tasks.shift()) !== undefined) {
+    while ((task = this.#tasks?.shift()) !== undefined) {
       try {
         await this.#perform(task);
         task.sent.resolve();
@@ -363,6 +371,7 @@ export class Outbound implements StageController<OutgoingFrame> {
       }
     }
     this.#running = false;
+    this.#tasks = null;
     this.#runFinish();
   }
 

@@ -1,24 +1,27 @@
 /**
  * The protocol of one connection over one transport: RFC 6455 sections 5.5 and
- * 7. It joins the stages of the codec to the two halves of the connection and
- * keeps the closing handshake.
+ * 7. It joins the stages of the codec to the two halves of the connection, and
+ * takes the steps of the closing handshake.
  *
  * @module
  */
 import { CloseCode, isSendableCloseCode, truncateReason } from "../close.ts";
-import { FrameDecoder } from "../codec/frame_decoder.ts";
-import { fuse, type StageController } from "../codec/stage.ts";
 import type { CloseMessage, ControlMessage } from "../codec/message.ts";
-import {
-  type DecodedMessage,
-  MessageDecoder,
-} from "../codec/message_decoder.ts";
+import type { DecodedMessage } from "../codec/message_decoder.ts";
+import type { StageController } from "../codec/stage.ts";
 import type { InflateStage } from "../deflate/inflate_stage.ts";
 import type { DeflateStages } from "../deflate/permessage_deflate.ts";
 import { ProtocolError, WebSocketError } from "../error.ts";
-import type { Frame, Role } from "../frame.ts";
+import type { Role } from "../frame.ts";
 import { type Counters, uncounted } from "../metrics/counters.ts";
 import { afterThisTurn } from "../turn.ts";
+import {
+  type CloseInfo,
+  type CloseResult,
+  Closing,
+  type ClosingOwner,
+  lostError,
+} from "./closing.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
 import { Inbound, type InboundOwner } from "./inbound.ts";
 import {
@@ -29,25 +32,8 @@ import {
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
 import { PendingPings } from "./ping.ts";
+import { ReceivingStages } from "./receiving_stages.ts";
 import type { Transport, TransportReceiver } from "./transport.ts";
-
-/** How a connection ended. */
-export interface CloseInfo {
-  /**
-   * The code of the peer's Close frame; 1005 if it had none, 1006 if the
-   * connection was lost without one. Where the peer broke the protocol, the
-   * code that it was told.
-   */
-  readonly closeCode: number;
-  /** The reason that belongs to the code, or `""`. */
-  readonly reason: string;
-}
-
-/** {@linkcode CloseInfo} with whether the closing handshake was completed. */
-export interface CloseResult extends CloseInfo {
-  /** Whether both sides sent a Close frame and neither broke the protocol. */
-  readonly wasClean: boolean;
-}
 
 /** Whom a session tells of what is not a message. */
 export interface SessionOwner {
@@ -68,6 +54,7 @@ export class Session
     StageController<DecodedMessage>,
     InboundOwner,
     OutboundOwner,
+    ClosingOwner,
     KeepAliveMember {
   /** The incoming half. */
   readonly inbound: Inbound;
@@ -79,10 +66,10 @@ export class Session
   readonly #transport: Transport;
   readonly #options: ResolvedConnectionOptions;
   readonly #role: Role;
-  readonly #decoder: FrameDecoder;
   readonly #inflate: InflateStage | null;
-  readonly #messages: MessageDecoder;
-  readonly #frames: StageController<Frame>;
+  /** Made for bytes that arrive; a quiet connection has none. */
+  #stages: ReceivingStages | null = null;
+  #fragments = false;
   readonly #keepAlive: KeepAlive | null;
   readonly #counters: Counters;
   #owner: SessionOwner | null = null;
@@ -98,18 +85,10 @@ export class Session
   #ready: Deferred<void> | null = null;
   /** Whether incoming bytes are not looked at any more. */
   #deaf = false;
-  #received: CloseMessage | null = null;
-  #closeSent = false;
-  #failure: WebSocketError | null = null;
-  /** What the connection is about to be failed with, after this turn. */
-  #failingWith: WebSocketError | null = null;
-  /** What is told to those who send when the connection closes. */
-  #closedError: WebSocketError | null = null;
-  #peerEnded = false;
-  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+  /** There is one once the connection begins to end, for whatever reason. */
+  #closing: Closing | null = null;
   #lastProgress = 0;
   #wasFull = false;
-  #result: CloseResult | null = null;
   #closed: Deferred<CloseInfo> | null = null;
 
   /**
@@ -128,19 +107,7 @@ export class Session
     this.#options = options;
     this.#role = role;
     this.#counters = counters;
-    const rsv1 = deflate !== null;
-    this.#decoder = new FrameDecoder({
-      role,
-      rsv1,
-      unmaskInPlace: true,
-      lent: transport.lends,
-    });
-    this.#messages = new MessageDecoder(options);
     this.#inflate = deflate?.inflate ?? null;
-    const plainFrames = fuse(this.#messages, this);
-    this.#frames = this.#inflate === null
-      ? plainFrames
-      : fuse(this.#inflate, plainFrames);
     this.inbound = new Inbound(this, options);
     this.outbound = new Outbound(
       transport,
@@ -175,8 +142,8 @@ export class Session
    */
   isOwnError(error: unknown): boolean {
     return error instanceof WebSocketError &&
-      (error === this.#failure || error === this.#closedError ||
-        error.closeCode === CloseCode.AbnormalClosure);
+      (error.closeCode === CloseCode.AbnormalClosure ||
+        this.#closing?.gave(error) === true);
   }
 
   /**
@@ -195,19 +162,14 @@ export class Session
   /** Begins the closing handshake, behind what waits to be sent. */
   close(closeCode: number, reason: string): void {
     if (this.#state !== "open") return;
-    if (this.#received !== null) {
+    const closing = this.#beginClosing();
+    if (closing.received !== null) {
       // The application is done with what came before the peer's Close.
       this.#replyToClose();
       return;
     }
-    this.#state = "closing";
-    this.inbound.refuse();
-    this.outbound.finish(
-      { type: "close", closeCode, reason },
-      () => this.#refusal(),
-      () => this.#closeWasSent(),
-    );
-    this.#armCloseTimer();
+    this.#sendClose({ type: "close", closeCode, reason });
+    closing.armTimer();
   }
 
   /**
@@ -215,15 +177,17 @@ export class Session
    * TCP is ended; what comes from the peer is not looked at any more.
    */
   fail(error: WebSocketError): void {
-    if (this.#failure !== null || this.#state === "closed") return;
-    this.#failure = error;
+    if (this.#state === "closed") return;
+    const closing = this.#beginClosing();
+    if (closing.failure !== null) return;
+    closing.failure = error;
     this.#deaf = true;
     this.#inflate?.close();
     this.outbound.abandon(() => error);
     this.inbound.refuse();
     const closeCode = error.closeCode ?? CloseCode.InternalError;
-    if (!this.#closeSent && isSendableCloseCode(closeCode)) {
-      this.#closeSent = true;
+    if (!closing.sent && isSendableCloseCode(closeCode)) {
+      closing.sent = true;
       this.outbound.control({
         type: "close",
         closeCode,
@@ -232,13 +196,13 @@ export class Session
     }
     this.#state = "closing";
     this.outbound.end();
-    this.#armCloseTimer();
+    closing.armTimer();
   }
 
   /** Drops TCP at once. */
   terminate(error: WebSocketError): void {
     if (this.#state === "closed") return;
-    const failure = this.#failure ??= error;
+    const failure = this.#beginClosing().failure ??= error;
     this.#deaf = true;
     this.outbound.abandon(() => failure);
     this.#transport.destroy();
@@ -246,7 +210,7 @@ export class Session
 
   /** Sends a ping; resolves with milliseconds when its pong arrives. */
   ping(payload: Uint8Array | undefined): Promise<number> {
-    if (this.#state !== "open") return rejected(this.#refusal());
+    if (this.#state !== "open") return rejected(this.#beginClosing().refusal);
     this.#pings ??= new PendingPings();
     const { message, answered } = this.#pings.add(payload);
     this.outbound.control(message);
@@ -260,7 +224,7 @@ export class Session
     if (this.#deaf) return;
     this.outbound.cork();
     try {
-      this.#decoder.transform(chunk, this.#frames);
+      this.#decode(chunk);
     } catch (error) {
       this.error(error);
     }
@@ -276,6 +240,20 @@ export class Session
     this.inboundChanged();
   }
 
+  #decode(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#stages ??= new ReceivingStages(
+      {
+        role: this.#role,
+        lent: this.#transport.lends,
+        maxMessageSize: this.#options.maxMessageSize,
+        fragments: this.#fragments,
+      },
+      this.#inflate,
+      this,
+    );
+    this.#stages.receive(chunk);
+  }
+
   /** See {@linkcode TransportReceiver}. */
   receiveEnd(): void {
     this.#inflate?.end();
@@ -285,15 +263,16 @@ export class Session
       inflating.then(() => this.receiveEnd());
       return;
     }
-    this.#peerEnded = true;
-    if (this.#failingWith !== null) return;
-    if (this.#received !== null) {
+    const closing = this.#beginClosing();
+    closing.peerEnded = true;
+    if (closing.failingWith !== null) return;
+    if (closing.received !== null) {
       // The server ends TCP first; a client that did so before the server has
       // answered its Close can still read the answer.
-      if (this.#closeSent) this.outbound.end();
+      if (closing.sent) this.outbound.end();
       return;
     }
-    if (this.#failure === null) {
+    if (closing.failure === null) {
       this.terminate(lostError("the peer ended TCP without a Close frame"));
     }
   }
@@ -303,34 +282,17 @@ export class Session
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#deaf = true;
-    this.#failure ??= this.#failingWith;
-    clearTimeout(this.#closeTimer);
     this.#keepAlive?.delete(this);
     this.#inflate?.close();
     this.inboundChanged();
-    const wasClean = this.#failure === null && this.#received !== null &&
-      this.#closeSent;
-    if (wasClean) {
-      const { closeCode, reason } = this.#received!;
-      this.#result = { closeCode, reason, wasClean };
-    } else {
-      this.#failure ??= lostError(
-        error === null
-          ? "the connection was lost without a Close frame"
-          : `the connection was lost: ${error.message}`,
-      );
-      this.#result = {
-        closeCode: this.#failure.closeCode ?? CloseCode.AbnormalClosure,
-        reason: this.#failure.reason,
-        wasClean,
-      };
-    }
-    const refusal = (): WebSocketError => this.#failure ?? this.#refusal();
+    const closing = this.#beginClosing();
+    const result = closing.end(error);
+    const refusal = (): WebSocketError => closing.failure ?? closing.refusal;
     this.outbound.destroy(refusal);
     this.#pings?.reject(refusal());
-    this.inbound.end(this.#failure);
+    this.inbound.end(closing.failure);
     this.#settleClosed();
-    this.#owner?.sessionClosed(this.#result);
+    this.#owner?.sessionClosed(result);
   }
 
   /** The sink of the fused stages: messages and control frames. */
@@ -364,7 +326,7 @@ export class Session
     // A hook has answered the messages that came before, in the same chunk of
     // bytes; who reads a stream gets them, and can, only after this turn.
     if (this.inbound.isStream) {
-      this.#failingWith ??= error;
+      this.#beginClosing().failingWith ??= error;
       afterThisTurn(() => this.fail(error));
     } else {
       this.fail(error);
@@ -373,7 +335,7 @@ export class Session
 
   /** See {@linkcode InboundOwner}. */
   inboundChanged(): void {
-    const open = this.#state === "open" && this.#received === null;
+    const open = this.#state === "open" && !this.#closeReceived;
     if (!open || !this.inbound.full) {
       this.#ready?.resolve();
       this.#ready = null;
@@ -387,7 +349,8 @@ export class Session
 
   /** See {@linkcode InboundOwner}. */
   inboundWantsFragments(): void {
-    this.#messages.fragments = true;
+    this.#fragments = true;
+    this.#stages?.passFragments();
   }
 
   /** See {@linkcode InboundOwner}. */
@@ -449,10 +412,16 @@ export class Session
   /** See {@linkcode KeepAliveMember}. */
   keepAliveExcused(): boolean {
     // While the system's buffers are full, bytes go only as the peer takes them.
-    const taking = this.#hasProgressed() && this.#wasFull;
+    const taking = this.hasProgressed() && this.#wasFull;
     this.#wasFull = this.outbound.full;
     return taking || this.#paused || this.#state !== "open" ||
-      this.#received !== null;
+      this.#closeReceived;
+  }
+
+  /** See {@linkcode KeepAliveMember}. */
+  keepAliveQuiet(): void {
+    if (this.#stages?.idle) this.#stages = null;
+    this.outbound.rest();
   }
 
   /** See {@linkcode KeepAliveMember}. */
@@ -479,7 +448,7 @@ export class Session
   #control(message: ControlMessage): void {
     switch (message.type) {
       case "ping":
-        if (!this.#closeSent) {
+        if (this.#closing?.sent !== true) {
           this.outbound.control({ type: "pong", payload: message.payload });
         }
         break;
@@ -499,13 +468,22 @@ export class Session
     this.#keepAlivePingedAt = 0;
   }
 
+  #beginClosing(): Closing {
+    return this.#closing ??= new Closing(this, this.#options.closeTimeout);
+  }
+
+  get #closeReceived(): boolean {
+    return this.#closing !== null && this.#closing.received !== null;
+  }
+
   #receiveClose(message: CloseMessage): void {
-    this.#received = message;
+    const closing = this.#beginClosing();
+    closing.received = message;
     this.#deaf = true;
-    if (this.#closeSent) {
-      this.#endTransport();
+    if (closing.sent) {
+      this.#endTransport(closing);
     } else if (this.#state === "open") {
-      this.#armCloseTimer();
+      closing.armTimer();
       this.inbound.finish(() => this.#replyToClose());
     }
   }
@@ -513,76 +491,62 @@ export class Session
   /** Echoes the code of the peer's Close frame, behind what waits to be sent. */
   #replyToClose(): void {
     if (this.#state !== "open") return;
-    this.#state = "closing";
-    this.inbound.refuse();
-    this.outbound.finish(
-      { type: "close", closeCode: this.#received!.closeCode, reason: "" },
-      () => this.#refusal(),
-      () => this.#closeWasSent(),
-    );
+    const { closeCode } = this.#closing!.received!;
+    this.#sendClose({ type: "close", closeCode, reason: "" });
   }
 
-  #closeWasSent(): void {
-    this.#closeSent = true;
-    if (this.#received !== null) this.#endTransport();
+  /** Takes no more messages, and sends a Close frame behind those that wait. */
+  #sendClose(message: CloseMessage): void {
+    const closing = this.#beginClosing();
+    this.#state = "closing";
+    this.inbound.refuse();
+    this.outbound.finish(message, () => closing.refusal, () => {
+      closing.sent = true;
+      if (closing.received !== null) this.#endTransport(closing);
+    });
   }
 
   /** Both Close frames were exchanged: the server ends TCP first (section 7.1.1). */
-  #endTransport(): void {
-    this.#armCloseTimer();
-    if (this.#role === "server" || this.#peerEnded) this.outbound.end();
+  #endTransport(closing: Closing): void {
+    closing.armTimer();
+    if (this.#role === "server" || closing.peerEnded) this.outbound.end();
   }
 
-  /** Whether bytes were handed to the system since the last time this was asked. */
-  #hasProgressed(): boolean {
+  /** See {@linkcode ClosingOwner}. */
+  hasProgressed(): boolean {
     const { progress } = this.outbound;
     const progressed = progress !== this.#lastProgress;
     this.#lastProgress = progress;
     return progressed;
   }
 
-  /** Gives the peer `closeTimeout`, and again as long as it takes bytes. */
-  #armCloseTimer(quarters = 4): void {
-    clearTimeout(this.#closeTimer);
-    this.#closeTimer = setTimeout(() => {
-      if (this.#hasProgressed()) this.#armCloseTimer();
-      else if (quarters > 1) this.#armCloseTimer(quarters - 1);
-      else this.#closeTimedOut();
-    }, this.#options.closeTimeout / 4);
-  }
-
-  #closeTimedOut(): void {
+  /** See {@linkcode ClosingOwner}. */
+  closeTimedOut(): void {
+    const closing = this.#beginClosing();
     if (this.#state === "open") {
       // The application has not taken what came before the peer's Close.
       this.#replyToClose();
-      this.#armCloseTimer();
+      closing.armTimer();
       return;
     }
-    if (this.#received === null) {
-      this.#failure ??= lostError(
+    if (closing.received === null) {
+      closing.failure ??= lostError(
         `the peer did not answer the Close frame within closeTimeout (${this.#options.closeTimeout} ms)`,
       );
     }
     this.#transport.destroy();
   }
 
-  #refusal(): WebSocketError {
-    return this.#closedError ??= new WebSocketError(
-      "nothing can be sent: the connection is closing or closed",
-    );
-  }
-
   #settleClosed(): void {
-    if (this.#closed === null || this.#result === null) return;
-    if (this.#failure !== null) {
-      this.#closed.reject(this.#failure);
+    const closing = this.#closing;
+    if (this.#closed === null || closing === null || closing.result === null) {
+      return;
+    }
+    if (closing.failure !== null) {
+      this.#closed.reject(closing.failure);
     } else {
-      const { closeCode, reason } = this.#result;
+      const { closeCode, reason } = closing.result;
       this.#closed.resolve({ closeCode, reason });
     }
   }
-}
-
-function lostError(message: string): WebSocketError {
-  return new WebSocketError(message, { closeCode: CloseCode.AbnormalClosure });
 }

@@ -16,15 +16,23 @@ import type { Transport } from "./transport.ts";
 /** So many bytes are better written while they are in the processor's cache. */
 const atOnceLength = 16 * 1024;
 
+/** What the buffer tells the outgoing half. */
+export interface WriteBufferOwner {
+  /** The transport was full and has room again. */
+  bufferDrained(): void;
+  /** A stage before this one has failed. */
+  error(reason: unknown): void;
+}
+
 /** The end of the fused outgoing stages. */
 export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   readonly #transport: Transport;
+  readonly #role: Role;
   readonly #highWaterMark: number;
-  readonly #encoder: FrameEncoder;
-  readonly #onDrained: () => void;
-  readonly #onError: (reason: unknown) => void;
+  readonly #owner: WriteBufferOwner;
   readonly #counters: Counters;
-  readonly #onWritten = (): void => this.#written();
+  /** Has what is pending. Made with the first frame; a quiet connection has none. */
+  #encoder: FrameEncoder | null = null;
   /** How many bytes the transport was given. */
   #given = 0;
   /** Messages that were encoded since the last write. */
@@ -38,30 +46,31 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   /**
    * Makes the buffer of an end in the given role.
    *
+   * @param owner Whom to tell.
    * @param highWaterMark How many bytes wait for the peer before messages do.
-   * @param onDrained Called when the transport was full and has room again.
-   * @param onError Called when a stage before this one has failed.
    * @param counters What it adds to.
    */
   constructor(
     transport: Transport,
+    owner: WriteBufferOwner,
     role: Role,
     highWaterMark: number,
-    onDrained: () => void,
-    onError: (reason: unknown) => void,
     counters: Counters,
   ) {
     this.#transport = transport;
+    this.#role = role;
     this.#highWaterMark = highWaterMark;
-    this.#encoder = new FrameEncoder({ role, copyBelow: highWaterMark });
-    this.#onDrained = onDrained;
-    this.#onError = onError;
+    this.#owner = owner;
     this.#counters = counters;
   }
 
   /** Bytes that were taken and not handed to the system yet. */
   get bufferedAmount(): number {
-    return this.#encoder.length + this.#transport.bufferedAmount;
+    return this.#pending + this.#transport.bufferedAmount;
+  }
+
+  get #pending(): number {
+    return this.#encoder === null ? 0 : this.#encoder.length;
   }
 
   /** How many bytes were handed to the system so far. */
@@ -77,7 +86,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   /** A promise while there is no room, which resolves when there is. */
   get ready(): Promise<void> | undefined {
     if (!this.#full) {
-      if (this.#encoder.length < this.#highWaterMark) return undefined;
+      if (this.#pending < this.#highWaterMark) return undefined;
       this.flush();
       // A sender whose bytes the system takes at once must let go of the process.
       if (!this.#full) return this.#corked ? undefined : nextTurn();
@@ -91,6 +100,10 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     if (this.#over) return;
     // What keeps the very bytes may hand them to one who changes them.
     const own = frame instanceof SharedFrame && !this.#transport.copies;
+    this.#encoder ??= new FrameEncoder({
+      role: this.#role,
+      copyBelow: this.#highWaterMark,
+    });
     this.#encoder.append(own ? frame.unshared() : frame);
     if (frame.fin && !isControl(frame.opcode)) this.#messages++;
     if (!this.#corked) this.#schedule();
@@ -98,7 +111,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
 
   /** A stage before this one has failed. */
   error(reason: unknown): void {
-    this.#onError(reason);
+    this.#owner.error(reason);
   }
 
   /** Keeps what is enqueued from now on for one write. */
@@ -113,14 +126,14 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
    */
   uncork(): void {
     this.#corked = false;
-    const { length } = this.#encoder;
+    const length = this.#pending;
     if (length >= atOnceLength) this.flush();
     else if (length > 0) this.#schedule();
   }
 
   /** Writes what is pending if it is much, for one who does not ask for {@linkcode ready}. */
   flushIfMuch(): void {
-    if (!this.#full && this.#encoder.length >= this.#highWaterMark) {
+    if (!this.#full && this.#pending >= this.#highWaterMark) {
       this.flush();
     }
   }
@@ -129,6 +142,11 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   flush(): void {
     this.#scheduled = false;
     if (!this.#full) this.#write();
+  }
+
+  /** Lets go of an encoder that has nothing. */
+  rest(): void {
+    if (this.#pending === 0) this.#encoder = null;
   }
 
   /** Writes what is pending and ends the transport's outgoing direction. */
@@ -146,7 +164,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
    */
   destroy(refusal: () => unknown): void {
     this.#over = true;
-    this.#encoder.take();
+    this.#encoder = null;
     this.#drained?.reject(refusal());
     this.#drained = null;
   }
@@ -158,27 +176,28 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   }
 
   #write(): void {
-    const { length } = this.#encoder;
-    if (length === 0 || this.#over) return;
+    const encoder = this.#encoder;
+    if (encoder === null || encoder.length === 0 || this.#over) return;
+    const { length } = encoder;
     const filling =
       length + this.#transport.bufferedAmount >= this.#highWaterMark;
     this.#given += length;
     this.#counters.bytesSent += length;
     this.#counters.messagesSent += this.#messages;
     this.#messages = 0;
-    const chunks = this.#encoder.take();
-    const given = this.#encoder.takeGiven();
+    const chunks = encoder.take();
+    const given = encoder.takeGiven();
     this.#transport.write(
       chunks,
-      given.length > 0 && this.#transport.copies
+      given !== null && this.#transport.copies
         ? () => this.#release(given)
         : filling
-        ? this.#onWritten
+        ? () => this.#written()
         : undefined,
     );
     const waiting = this.#transport.bufferedAmount;
     this.#full = filling && waiting >= this.#highWaterMark;
-    if (waiting === 0 && this.#transport.copies) this.#encoder.recycle(chunks);
+    if (waiting === 0 && this.#transport.copies) encoder.recycle(chunks);
   }
 
   /** Frees what was written and belonged to nobody else, before any collector would. */
@@ -201,6 +220,6 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     if (this.#full) return;
     this.#drained?.resolve();
     this.#drained = null;
-    this.#onDrained();
+    this.#owner.bufferDrained();
   }
 }

@@ -116,13 +116,16 @@ export function checkHandshakeRequest(
     key: checkKey(headers.key),
     origin: headers.origin,
     protocols: headers.protocols === null
-      ? []
+      ? none
       : parseList(parseProtocols, headers.protocols),
     extensions: headers.extensions === null
-      ? []
+      ? none
       : parseList(parseExtensions, headers.extensions),
   };
 }
+
+/** No offers: the same for all connections, which keep what was offered. */
+const none: readonly never[] = [];
 
 /**
  * The identifier that turns a `Sec-WebSocket-Key` into a

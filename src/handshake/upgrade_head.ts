@@ -10,10 +10,53 @@ import type { HandshakeRequest } from "./request.ts";
 /** How long a head may be, as with `node:http`. */
 const maxHeadLength = 16 * 1024;
 
+/**
+ * A head that was read, and that can be kept for as long as the connection: then
+ * as its text alone, which takes a fourth of the memory.
+ */
+export class ReceivedRequest implements HandshakeRequest {
+  readonly #text: string;
+  #rawHeaders: readonly string[] | null;
+
+  /**
+   * @param text The request line and the header lines.
+   * @param rawHeaders What {@linkcode parseHeaders} makes of them.
+   */
+  constructor(text: string, rawHeaders: readonly string[]) {
+    this.#text = text;
+    this.#rawHeaders = rawHeaders;
+  }
+
+  /** See {@linkcode HandshakeRequest}. */
+  get method(): string {
+    return "GET";
+  }
+
+  /** See {@linkcode HandshakeRequest}. */
+  get target(): string {
+    return parseRequestLine(requestLineOf(this.#text))!;
+  }
+
+  /** See {@linkcode HandshakeRequest}. */
+  get httpVersion(): string {
+    return "1.1";
+  }
+
+  /** See {@linkcode HandshakeRequest}. */
+  get rawHeaders(): readonly string[] {
+    return this.#rawHeaders ?? parseHeaders(this.#text)!;
+  }
+
+  /** The request was answered: the headers are taken out of the text again for who asks. */
+  settle(): void {
+    this.#rawHeaders = null;
+  }
+}
+
 /** A request's head, and where it ends. */
 export interface UpgradeHead {
   /** The head. */
-  readonly request: HandshakeRequest;
+  readonly request: ReceivedRequest;
   /** How many bytes it has, with the empty line behind it. */
   readonly length: number;
 }
@@ -32,25 +75,39 @@ export function readUpgradeHead(
   if (bytes[0] < 0x41 || bytes[0] > 0x5a) return "other";
   const end = findEnd(bytes);
   if (end === -1) return bytes.length < maxHeadLength ? "incomplete" : "other";
-  const lines = latin1(bytes.subarray(0, end)).split("\r\n");
-  const target = parseRequestLine(lines[0]);
-  if (target === null) return "other";
+  const text = latin1(bytes.subarray(0, end));
+  if (parseRequestLine(requestLineOf(text)) === null) return "other";
+  const rawHeaders = parseHeaders(text);
+  if (rawHeaders === null || !asksForWebSocket(rawHeaders)) return "other";
+  return { request: new ReceivedRequest(text, rawHeaders), length: end + 4 };
+}
+
+/** Names and values in turn; `null` if a line is no header. */
+function parseHeaders(text: string): string[] | null {
+  const lines = text.split("\r\n");
   const rawHeaders: string[] = [];
-  let upgrade = false;
   for (let index = 1; index < lines.length; index++) {
     const header = parseHeaderLine(lines[index]);
-    if (header === null) return "other";
-    const [name, value] = header;
-    rawHeaders.push(name, value);
-    if (name.length === 7 && name.toLowerCase() === "upgrade") {
-      upgrade ||= listContains(value, "websocket");
-    }
+    if (header === null) return null;
+    rawHeaders.push(...header);
   }
-  if (!upgrade) return "other";
-  return {
-    request: { method: "GET", target, httpVersion: "1.1", rawHeaders },
-    length: end + 4,
-  };
+  return rawHeaders;
+}
+
+function asksForWebSocket(rawHeaders: readonly string[]): boolean {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (
+      name.length === 7 && name.toLowerCase() === "upgrade" &&
+      listContains(rawHeaders[index + 1], "websocket")
+    ) return true;
+  }
+  return false;
+}
+
+function requestLineOf(text: string): string {
+  const end = text.indexOf("\r\n");
+  return end === -1 ? text : text.slice(0, end);
 }
 
 /** Where the line break before the empty line begins; -1 if there is none. */

@@ -63,7 +63,23 @@ export function listenOnBun(
 ): NativeListener | null {
   const bun = (globalThis as { Bun?: BunNamespace }).Bun;
   if (bun === undefined) return null;
-  const { hostname, port, reusePort, onTransport } = options;
+  try {
+    return listen(bun, options);
+  } catch (error) {
+    // Its message has neither the port nor the reason.
+    const { code = "failed" } = error as { code?: string };
+    const address = `${options.hostname}:${options.port}`;
+    throw Object.assign(
+      new Error(`listen ${code}: ${address}`, { cause: error }),
+      { code },
+    );
+  }
+}
+
+function listen(
+  bun: BunNamespace,
+  { hostname, port, reusePort, onTransport }: NativeListenerOptions,
+): NativeListener {
   const listener = bun.listen({
     hostname,
     port,
@@ -104,7 +120,8 @@ interface Unsent {
 export class BunSocketTransport implements Transport {
   readonly #socket: BunSocket;
   #receiver: TransportReceiver | null = null;
-  #unsent: Unsent[] = [];
+  /** Made with the first, as mostly the system takes all. */
+  #unsent: Unsent[] | null = null;
   #buffered = 0;
   #paused = false;
   #ending = false;
@@ -112,10 +129,6 @@ export class BunSocketTransport implements Transport {
   #peerEnded = false;
   #closed = false;
   #error: Error | null = null;
-  /** See {@linkcode Transport}. */
-  readonly copies = true;
-  /** See {@linkcode Transport}. */
-  readonly lends = false;
   /** The peer's address. */
   readonly remoteAddress: NetworkAddress;
 
@@ -125,6 +138,16 @@ export class BunSocketTransport implements Transport {
     const { remoteAddress: hostname, remotePort: port } = socket;
     this.remoteAddress = { transport: "tcp", hostname, port };
     socket.setNoDelay(true);
+  }
+
+  /** See {@linkcode Transport}. */
+  get copies(): boolean {
+    return true;
+  }
+
+  /** See {@linkcode Transport}. */
+  get lends(): boolean {
+    return false;
   }
 
   /** See {@linkcode Transport}. */
@@ -186,7 +209,7 @@ export class BunSocketTransport implements Transport {
 
   /** The system takes bytes again. */
   drained(): void {
-    const unsent = this.#unsent;
+    const unsent = this.#unsent ?? [];
     let sent = 0;
     while (sent < unsent.length) {
       const next = unsent[sent];
@@ -199,7 +222,8 @@ export class BunSocketTransport implements Transport {
       sent++;
       next.written?.();
     }
-    unsent.splice(0, sent);
+    if (sent === unsent.length) this.#unsent = null;
+    else unsent.splice(0, sent);
     this.#endIfSent();
   }
 
@@ -215,7 +239,7 @@ export class BunSocketTransport implements Transport {
     if (this.#closed) return;
     this.#closed = true;
     this.#error ??= error;
-    this.#unsent = [];
+    this.#unsent = null;
     this.#buffered = 0;
     this.#receiver?.transportClosed(this.#error);
   }
@@ -227,7 +251,7 @@ export class BunSocketTransport implements Transport {
 
   #write(bytes: Uint8Array, written: (() => void) | undefined): void {
     let rest = bytes;
-    if (this.#unsent.length === 0) {
+    if (this.#unsent === null) {
       const length = this.#send(bytes);
       if (length === bytes.length) {
         // As with any transport, not before the call has returned.
@@ -237,6 +261,7 @@ export class BunSocketTransport implements Transport {
       rest = bytes.subarray(length);
     }
     this.#buffered += rest.length;
+    this.#unsent ??= [];
     this.#unsent.push({ bytes: rest, written });
   }
 
@@ -247,7 +272,7 @@ export class BunSocketTransport implements Transport {
 
   #endIfSent(): void {
     if (
-      !this.#ending || this.#ended || this.#closed || this.#unsent.length > 0
+      !this.#ending || this.#ended || this.#closed || this.#unsent !== null
     ) return;
     this.#ended = true;
     this.#socket.shutdown();

@@ -5,7 +5,7 @@
  */
 import { channel } from "node:diagnostics_channel";
 import type { WebSocketConnection } from "../connection/connection.ts";
-import type { CloseResult } from "../connection/session.ts";
+import type { CloseResult } from "../connection/closing.ts";
 import type { NetworkAddress } from "../connection/transport.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
 
@@ -66,7 +66,14 @@ const closes = channel("weir:close");
 
 /** Publishes a {@linkcode HandshakeDiagnostic}, if anybody listens. */
 export function publishHandshake(make: () => HandshakeDiagnostic): void {
-  if (handshakes.hasSubscribers) handshakes.publish(make());
+  if (!handshakes.hasSubscribers) return;
+  const diagnostic = make();
+  // What keeps a head as its text shows nothing when it is printed.
+  const { method, target, httpVersion, rawHeaders } = diagnostic.request;
+  handshakes.publish({
+    ...diagnostic,
+    request: { method, target, httpVersion, rawHeaders },
+  });
 }
 
 /** Publishes a {@linkcode ConnectionDiagnostic}, if anybody listens. */

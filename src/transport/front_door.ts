@@ -132,6 +132,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
       this.#settle();
       if (head.length < bytes.length) this.#keep(bytes.subarray(head.length));
       this.#owner.upgrade(head.request, this);
+      head.request.settle();
       return;
     }
     this.#keep(bytes);

@@ -20,20 +20,38 @@ interface SocketMembers {
   setTimeout?(milliseconds: number): void;
 }
 
+/** Where a socket has its transport. */
+const transportKey = Symbol("weir.transport");
+
+/** A socket that a transport listens to. */
+interface AttachedSocket {
+  [transportKey]: NodeSocketTransport;
+}
+
 /** See the module. */
 export class NodeSocketTransport implements Transport {
+  // Listeners that all sockets share, as four closures for each weigh as much as
+  // the rest of a transport.
+  static readonly #listeners = {
+    data(this: AttachedSocket, chunk: Uint8Array<ArrayBuffer>): void {
+      this[transportKey].#receiver!.receive(chunk);
+    },
+    end(this: AttachedSocket): void {
+      this[transportKey].#receiver!.receiveEnd();
+    },
+    close(this: AttachedSocket): void {
+      const transport = this[transportKey];
+      transport.#receiver!.transportClosed(transport.#error);
+    },
+    error(this: AttachedSocket, error: Error): void {
+      this[transportKey].#error ??= error;
+    },
+  };
+
   readonly #socket: Duplex & SocketMembers;
   #receiver: TransportReceiver | null = null;
   #error: Error | null = null;
   #paused = false;
-  readonly #onData = (chunk: Uint8Array<ArrayBuffer>): void => {
-    this.#receiver!.receive(chunk);
-  };
-  readonly #onEnd = (): void => this.#receiver!.receiveEnd();
-  readonly #onClose = (): void => this.#receiver!.transportClosed(this.#error);
-  readonly #onError = (error: Error): void => {
-    this.#error ??= error;
-  };
   /** See {@linkcode Transport}: any other duplex may keep what it was given. */
   readonly copies: boolean;
   /** See {@linkcode Transport}. */
@@ -61,10 +79,12 @@ export class NodeSocketTransport implements Transport {
     const socket = this.#socket;
     const first = this.#receiver === null;
     this.#receiver = receiver;
+    const { data, end, close, error } = NodeSocketTransport.#listeners;
     if (first) {
-      socket.on("error", this.#onError);
-      socket.on("end", this.#onEnd);
-      socket.on("close", this.#onClose);
+      (socket as Duplex & Partial<AttachedSocket>)[transportKey] = this;
+      socket.on("error", error);
+      socket.on("end", end);
+      socket.on("close", close);
     }
     if (socket.destroyed) {
       queueMicrotask(() => receiver.transportClosed(this.#error));
@@ -72,7 +92,7 @@ export class NodeSocketTransport implements Transport {
     }
     // A paused socket tells of its end all the same.
     if (socket.readableEnded) queueMicrotask(() => receiver.receiveEnd());
-    if (first) socket.on("data", this.#onData);
+    if (first) socket.on("data", data);
     // The handshake may have left it paused.
     if (!this.#paused) socket.resume();
   }
@@ -84,12 +104,13 @@ export class NodeSocketTransport implements Transport {
    */
   release(first: readonly Uint8Array[]): Duplex {
     const socket = this.#socket;
+    const { data, end, close, error } = NodeSocketTransport.#listeners;
     socket.pause();
     socket.on("error", ignore);
-    socket.off("error", this.#onError);
-    socket.off("end", this.#onEnd);
-    socket.off("close", this.#onClose);
-    socket.off("data", this.#onData);
+    socket.off("error", error);
+    socket.off("end", end);
+    socket.off("close", close);
+    socket.off("data", data);
     // One that has ended takes nothing back, and nobody reads on.
     if (!socket.readableEnded) {
       for (const chunk of first.toReversed()) socket.unshift(chunk);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Message } from "../../src/codec/message.ts";
 import type { CloseOptions } from "../../src/connection/connection.ts";
-import type { CloseResult } from "../../src/connection/session.ts";
+import type { CloseResult } from "../../src/connection/closing.ts";
 import { WebSocketError } from "../../src/error.ts";
 import { opcodes } from "../support/raw_peer.ts";
 import {

@@ -80,6 +80,10 @@ async function lifeOver(transport: Transport, events: Event[]): Promise<void> {
   const handshake = events[0].message as HandshakeDiagnostic;
   assert.equal(handshake.status, 101);
   assert.equal(handshake.reason, "");
+  assert.deepEqual(
+    Object.keys(handshake.request),
+    ["method", "target", "httpVersion", "rawHeaders"],
+  );
   assert.equal(handshake.request.method, "GET");
   assert.equal(handshake.request.target, "/room?name=x");
   assert.equal(handshake.request.httpVersion, "1.1");

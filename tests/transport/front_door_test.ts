@@ -90,6 +90,12 @@ async function withDoor(
   }
 }
 
+function fieldsOf(
+  { method, target, httpVersion, rawHeaders }: HandshakeRequest,
+): HandshakeRequest {
+  return { method, target, httpVersion, rawHeaders };
+}
+
 /** What can be read of a socket, until it is so many bytes. */
 async function read(socket: Duplex, length: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -114,7 +120,7 @@ for (const [runtime, script] of Object.entries(scripts)) {
         await socket.deliver(bytes.subarray(cut));
         assert.equal(owner.upgrades.length, 1);
         const upgrade = owner.upgrades.pop()!;
-        assert.deepEqual(upgrade.request, request);
+        assert.deepEqual(fieldsOf(upgrade.request), request);
         const { transport, early } = upgrade.socket.accept("HTTP/1.1 101\r\n");
         assert.equal(Buffer.from(early).toString(), "early");
         assert.equal(transport, socket.transport);
@@ -130,7 +136,7 @@ for (const [runtime, script] of Object.entries(scripts)) {
         assert.equal(owner.upgrades.length, 0);
         await socket.deliver(Uint8Array.of(byte));
       }
-      assert.deepEqual(owner.upgrades[0].request, request);
+      assert.deepEqual(fieldsOf(owner.upgrades[0].request), request);
       const { early } = owner.upgrades[0].socket.accept("x");
       assert.equal(early.length, 0);
     }));

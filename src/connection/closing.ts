@@ -1,0 +1,117 @@
+/**
+ * How a connection ends: RFC 6455 section 7.
+ *
+ * @module
+ */
+import { CloseCode } from "../close.ts";
+import type { CloseMessage } from "../codec/message.ts";
+import { WebSocketError } from "../error.ts";
+
+/** How a connection ended. */
+export interface CloseInfo {
+  /**
+   * The code of the peer's Close frame; 1005 if it had none, 1006 if the
+   * connection was lost without one. Where the peer broke the protocol, the
+   * code that it was told.
+   */
+  readonly closeCode: number;
+  /** The reason that belongs to the code, or `""`. */
+  readonly reason: string;
+}
+
+/** {@linkcode CloseInfo} with whether the closing handshake was completed. */
+export interface CloseResult extends CloseInfo {
+  /** Whether both sides sent a Close frame and neither broke the protocol. */
+  readonly wasClean: boolean;
+}
+
+/** What the end of a connection needs of its session. */
+export interface ClosingOwner {
+  /** Whether bytes were handed to the system since the last time this was asked. */
+  hasProgressed(): boolean;
+  /** The peer has not done its part within `closeTimeout`. */
+  closeTimedOut(): void;
+}
+
+/** What there is to know of a connection's end, from when it begins. */
+export class Closing {
+  /** The peer's Close frame. */
+  received: CloseMessage | null = null;
+  /** Whether a Close frame was sent. */
+  sent = false;
+  /** Whether the peer has ended TCP. */
+  peerEnded = false;
+  /** Why the connection failed, if it did. */
+  failure: WebSocketError | null = null;
+  /** What the connection is about to be failed with, after this turn. */
+  failingWith: WebSocketError | null = null;
+  /** How it ended, once it has. */
+  result: CloseResult | null = null;
+  readonly #owner: ClosingOwner;
+  readonly #timeout: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #refusal: WebSocketError | null = null;
+
+  /**
+   * Begins nothing by itself.
+   *
+   * @param timeout Milliseconds that the peer has for its part.
+   */
+  constructor(owner: ClosingOwner, timeout: number) {
+    this.#owner = owner;
+    this.#timeout = timeout;
+  }
+
+  /** What is told to those who send. */
+  get refusal(): WebSocketError {
+    return this.#refusal ??= new WebSocketError(
+      "nothing can be sent: the connection is closing or closed",
+    );
+  }
+
+  /** Whether an error is one that was given to the application from here. */
+  gave(error: WebSocketError): boolean {
+    return error === this.failure || error === this.#refusal;
+  }
+
+  /** Gives the peer its time, and again as long as it takes bytes. */
+  armTimer(quarters = 4): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.#owner.hasProgressed()) this.armTimer();
+      else if (quarters > 1) this.armTimer(quarters - 1);
+      else this.#owner.closeTimedOut();
+    }, this.#timeout / 4);
+  }
+
+  /**
+   * Both directions of the transport are over.
+   *
+   * @param error What the transport failed with, if it did.
+   */
+  end(error: Error | null): CloseResult {
+    clearTimeout(this.#timer);
+    this.failure ??= this.failingWith;
+    const wasClean = this.failure === null && this.received !== null &&
+      this.sent;
+    if (wasClean) {
+      const { closeCode, reason } = this.received!;
+      return this.result = { closeCode, reason, wasClean };
+    }
+    this.failure ??= lostError(
+      error === null
+        ? "the connection was lost without a Close frame"
+        : `the connection was lost: ${error.message}`,
+    );
+    return this.result = {
+      closeCode: this.failure.closeCode ?? CloseCode.AbnormalClosure,
+      reason: this.failure.reason,
+      wasClean,
+    };
+  }
+}
+
+/** The error of a connection that was lost: 1006. */
+export function lostError(message: string): WebSocketError {
+  return new WebSocketError(message, { closeCode: CloseCode.AbnormalClosure });
+}

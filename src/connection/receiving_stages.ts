@@ -1,0 +1,78 @@
+/**
+ * The fused stages that take apart what arrives: bytes to frames to messages.
+ *
+ * @module
+ */
+import { FrameDecoder } from "../codec/frame_decoder.ts";
+import {
+  type DecodedMessage,
+  MessageDecoder,
+} from "../codec/message_decoder.ts";
+import { fuse, type StageController } from "../codec/stage.ts";
+import type { InflateStage } from "../deflate/inflate_stage.ts";
+import type { Frame, Role } from "../frame.ts";
+
+/** What the stages are like. */
+export interface ReceivingOptions {
+  /** See `FrameDecoderOptions`. */
+  readonly role: Role;
+  /** See `FrameDecoderOptions`. */
+  readonly lent: boolean;
+  /** See `MessageDecoderOptions`. */
+  readonly maxMessageSize: number;
+  /** See {@linkcode MessageDecoder.fragments}. */
+  readonly fragments: boolean;
+}
+
+/**
+ * See the module. They are made for bytes that arrive, and let go of when the
+ * connection is quiet and they are {@linkcode idle}.
+ */
+export class ReceivingStages {
+  readonly #decoder: FrameDecoder;
+  readonly #messages: MessageDecoder;
+  readonly #frames: StageController<Frame>;
+  readonly #inflates: boolean;
+
+  /**
+   * @param inflate Inflates messages, where that was agreed.
+   * @param sink Takes the messages and control frames.
+   */
+  constructor(
+    { role, lent, maxMessageSize, fragments }: ReceivingOptions,
+    inflate: InflateStage | null,
+    sink: StageController<DecodedMessage>,
+  ) {
+    this.#inflates = inflate !== null;
+    this.#decoder = new FrameDecoder({
+      role,
+      rsv1: this.#inflates,
+      unmaskInPlace: true,
+      lent,
+    });
+    this.#messages = new MessageDecoder({ maxMessageSize });
+    this.#messages.fragments = fragments;
+    const plainFrames = fuse(this.#messages, sink);
+    this.#frames = inflate === null ? plainFrames : fuse(inflate, plainFrames);
+  }
+
+  /** Whether nothing is half here, so that new stages can go on as well. */
+  get idle(): boolean {
+    // What is being inflated will go on to the message decoder.
+    return !this.#inflates && this.#decoder.idle && this.#messages.idle;
+  }
+
+  /** Has messages passed on while they arrive, from the next one on. */
+  passFragments(): void {
+    this.#messages.fragments = true;
+  }
+
+  /**
+   * Takes bytes apart.
+   *
+   * @throws {ProtocolError} As the stages do.
+   */
+  receive(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#decoder.transform(chunk, this.#frames);
+  }
+}
