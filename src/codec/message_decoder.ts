@@ -6,7 +6,7 @@
 import { CloseCode, decodeCloseBody } from "../close.ts";
 import { ProtocolError, WebSocketError } from "../error.ts";
 import { type Frame, Opcode } from "../frame.ts";
-import { ByteBuffer } from "./byte_buffer.ts";
+import { MessageBuffer } from "./message_buffer.ts";
 import type { ControlMessage, Message, MessageFragment } from "./message.ts";
 import type { Stage, StageController } from "./stage.ts";
 import { decodeUtf8, Utf8Validator } from "./utf8.ts";
@@ -48,7 +48,7 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
   #type: "text" | "binary" | null = null;
   #fragmenting = false;
   #size = 0;
-  #buffer: ByteBuffer | null = null;
+  #buffer: MessageBuffer | null = null;
   #validator: Utf8Validator | null = null;
 
   /**
@@ -159,8 +159,8 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
         });
       }
     } else {
-      this.#buffer ??= new ByteBuffer();
-      this.#buffer.append(payload, frame.remaining);
+      this.#buffer ??= new MessageBuffer();
+      this.#buffer.append(payload, frame.remaining, frame.own === false);
     }
     if (!fin) return;
     this.#type = null;

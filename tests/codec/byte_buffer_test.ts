@@ -3,31 +3,7 @@ import { test } from "node:test";
 import { ByteBuffer, joinBytes } from "../../src/codec/byte_buffer.ts";
 import { concatBytes, fromHex, toHex } from "../support/frames.ts";
 import { seededRandom } from "../support/seeded_random.ts";
-
-/**
- * How many bytes of memory are allocated as `Uint8Array`s while something runs:
- * what it costs, without the noise of a garbage collector.
- */
-function allocatedBy(run: () => void): { total: number; largest: number } {
-  const original = globalThis.Uint8Array;
-  let total = 0;
-  let largest = 0;
-  globalThis.Uint8Array = new Proxy(original, {
-    construct(target, parameters, newTarget): object {
-      if (typeof parameters[0] === "number") {
-        total += parameters[0];
-        largest = Math.max(largest, parameters[0]);
-      }
-      return Reflect.construct(target, parameters, newTarget);
-    },
-  });
-  try {
-    run();
-  } finally {
-    globalThis.Uint8Array = original;
-  }
-  return { total, largest };
-}
+import { allocatedBy } from "./allocations.ts";
 
 test("ByteBuffer: what is appended comes out in order", () => {
   const buffer = new ByteBuffer();

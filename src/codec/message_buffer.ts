@@ -1,0 +1,57 @@
+/**
+ * The payload of a message that arrives in parts.
+ *
+ * @module
+ */
+import { ByteBuffer, joinBytes } from "./byte_buffer.ts";
+
+/** Shorter parts are copied at once: that costs less than to remember them. */
+const keptLength = 4 * 1024;
+
+/**
+ * The parts of one message. Large ones are kept as they are until all have
+ * arrived, so that each byte is copied once, to where it stays; short ones, and
+ * those that make up less than half of the buffer they are in, are copied as they
+ * come, so that no more than twice the message's size is held.
+ */
+export class MessageBuffer {
+  /** What stands before {@linkcode #short}. */
+  #parts: Uint8Array[] | null = null;
+  #short: ByteBuffer | null = null;
+
+  /**
+   * Appends a part.
+   *
+   * @param part The bytes.
+   * @param remaining How many more of its frame are known to follow.
+   * @param lent Whether the bytes belong to someone who changes them after this
+   * call.
+   */
+  append(part: Uint8Array, remaining: number, lent: boolean): void {
+    if (
+      lent || part.length < keptLength ||
+      part.length * 2 < part.buffer.byteLength
+    ) {
+      this.#short ??= new ByteBuffer();
+      this.#short.append(part, remaining);
+    } else {
+      this.#parts ??= [];
+      this.#finishShort(this.#parts);
+      this.#parts.push(part);
+    }
+  }
+
+  /** Takes the bytes out, in a buffer of their own; this one must not be used again. */
+  take(): Uint8Array<ArrayBuffer> {
+    const parts = this.#parts;
+    if (parts === null) return this.#short?.take() ?? new Uint8Array(0);
+    this.#finishShort(parts);
+    return parts.length === 1 ? new Uint8Array(parts[0]) : joinBytes(parts);
+  }
+
+  #finishShort(parts: Uint8Array[]): void {
+    if (this.#short === null) return;
+    parts.push(this.#short.take());
+    this.#short = null;
+  }
+}
