@@ -25,12 +25,15 @@ export interface InflateEngine {
    * @param limit How many bytes may come out.
    * @param window What the data may refer back to, where that is taken. It is
    * not needed any more when the call returns.
+   * @param storedLength How many bytes of the data are the stored block at its
+   * front, which inflates to no more than it is.
    * @returns The output, or why there is none.
    */
   inflate(
     input: Bytes,
     limit: number,
-    window?: Bytes,
+    window: Bytes | undefined,
+    storedLength: number,
   ): Bytes | NotInflated | Promise<Bytes | NotInflated>;
 }
 
@@ -79,12 +82,13 @@ export class Inflater implements Backend {
     if (!this.#plain) return null;
     const history = this.#history;
     const beside = this.#engine.takesWindow;
-    const before = history === null || beside ? [] : [history.storedBlock];
+    const stored = history === null || beside ? nothing : history.storedBlock;
     const skipped = beside ? 0 : history?.length ?? 0;
     const output = this.#engine.inflate(
-      joinBytes([...before, payload, messageEnd]),
+      joinBytes([stored, payload, messageEnd]),
       skipped + limit + markLength,
       history?.bytes,
+      stored.length,
     );
     return output instanceof Promise
       ? output.then((bytes) => this.#finishWhole(bytes, skipped))
@@ -113,6 +117,8 @@ export class Inflater implements Backend {
     return message;
   }
 }
+
+const nothing: Bytes = new Uint8Array(0);
 
 /**
  * How many final blocks a message may have. One is usual with some senders; each

@@ -78,16 +78,21 @@ const leastSlice = 1024;
 export async function inflateWithStandard(
   input: Bytes,
   limit: number,
+  storedLength = 0,
 ): Promise<Bytes | NotInflated> {
   const { readable, writable } = new DecompressionStream("deflate-raw");
   const writer = writable.getWriter();
   const reader = readable.getReader();
-  const slice = Math.max(leastSlice, Math.ceil(limit / mostExpansion));
-  for (let offset = 0; offset < input.length; offset += slice) {
-    const part = input.length <= slice
+  const write = (from: number, to: number): void => {
+    const part = from === 0 && to >= input.length
       ? input
-      : input.subarray(offset, offset + slice);
-    writer.write(part).catch(ignore);
+      : input.subarray(from, to);
+    if (part.length > 0) writer.write(part).catch(ignore);
+  };
+  write(0, storedLength);
+  const slice = Math.max(leastSlice, Math.ceil(limit / mostExpansion));
+  for (let offset = storedLength; offset < input.length; offset += slice) {
+    write(offset, offset + slice);
   }
   writer.close().catch(ignore);
   const chunks: Bytes[] = [];
@@ -110,7 +115,8 @@ export async function inflateWithStandard(
 /** The engine of {@linkcode inflateWithStandard}. */
 export const standardEngine: InflateEngine = {
   takesWindow: false,
-  inflate: inflateWithStandard,
+  inflate: (input, limit, _window, storedLength) =>
+    inflateWithStandard(input, limit, storedLength),
 };
 
 /**
