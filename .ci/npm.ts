@@ -46,8 +46,10 @@ compile(Object.values(entries), folder);
 for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
   if (name.endsWith(".d.ts")) nameDeclarations(join(folder, name));
 }
-for (const name of ["README.md", "CHANGELOG.md", "LICENSE"]) {
-  cpSync(join(root, name), join(folder, name));
+// What the README points to is to be found in the package as well.
+const documents = ["docs", "bench/results.md", "bench/results.svg"];
+for (const name of ["README.md", "CHANGELOG.md", "LICENSE", ...documents]) {
+  cpSync(join(root, name), join(folder, name), { recursive: true });
 }
 writeFileSync(
   join(folder, "package.json"),

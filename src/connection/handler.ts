@@ -81,8 +81,11 @@ export function checkFunctions<Name extends string>(
   for (const name of names) {
     const value = options[name];
     if (value !== undefined && typeof value !== "function") {
+      const own = (value as { [member: string]: unknown } | null)?.[name];
       throw new TypeError(
-        `the option or hook \`${name}\` is a function, not ${String(value)}`,
+        `the option or hook \`${name}\` is a function, not ${String(value)}${
+          typeof own === "function" ? `: pass its method \`${name}\`` : ""
+        }`,
       );
     }
   }

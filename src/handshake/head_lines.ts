@@ -2,16 +2,16 @@
  * The lines of an HTTP/1.1 message's head (RFC 9112, sections 2 and 5).
  */
 
+import { Buffer } from "node:buffer";
 import { type HeaderEntry, isFieldContent } from "./header.ts";
 import { isToken, trimWhitespace } from "./header_syntax.ts";
 
-/** Bytes as text, one character each; at most 64 KiB of them. */
+/** Bytes as text, one character each. */
 export function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let start = 0; start < bytes.length; start += 4096) {
-    text += String.fromCharCode(...bytes.subarray(start, start + 4096));
-  }
-  return text;
+  // `String.fromCharCode(...bytes)` takes 8 µs for a head, and a TextDecoder of
+  // that name decodes windows-1252.
+  const { buffer, byteOffset, length } = bytes;
+  return Buffer.from(buffer, byteOffset, length).toString("latin1");
 }
 
 /**

@@ -129,13 +129,21 @@ test("the package has what it should, and depends on nothing", () => {
     assert.equal(types, path.replace(/ts$/, "d.ts"));
     assert.equal(script, path.replace(/ts$/, "js"));
   }
-  for (const name of ["README.md", "LICENSE", "CHANGELOG.md"]) {
+  for (
+    const name of [
+      "README.md",
+      "LICENSE",
+      "CHANGELOG.md",
+      "docs/getting-started.md",
+      "bench/results.svg",
+    ]
+  ) {
     assert.ok(existsSync(join(installed, name)), name);
   }
   const names = readdirSync(installed, { recursive: true, encoding: "utf8" });
   const others = names.filter((name) =>
     /\.\w+$/.test(name) &&
-    !/(?:\.js|\.js\.map|\.d\.ts|\.md|package\.json)$/.test(name)
+    !/(?:\.js|\.js\.map|\.d\.ts|\.md|\/results\.svg|package\.json)$/.test(name)
   );
   assert.deepEqual(others, []);
   assert.deepEqual(names.filter((name) => name.includes("demonstration")), []);

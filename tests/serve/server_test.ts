@@ -277,6 +277,7 @@ const wrongOptions: [name: string, options: unknown, expected: RegExp][] = [
   ["keepAlive.timeout -1", { keepAlive: { timeout: -1 } }, /timeout/],
   ["upgrade that is no function", { upgrade: 1 }, /upgrade/],
   ["fetch that is no function", { fetch: {} }, /fetch/],
+  ["fetch that has one", { fetch: { fetch() {} } }, /pass its method `fetch`/],
   ["onError that is no function", { onError: "log" }, /onError/],
   ["onListen that is no function", { onListen: "log" }, /onListen/],
 ];
