@@ -346,8 +346,9 @@ export function serve(
 /** Options alone would be taken for hooks, and nothing they say would be heard. */
 function onlyHandler(handler: Handler): Handler {
   const names = typeof handler === "object" ? Object.keys(handler ?? {}) : [];
+  // Hooks may be methods of a class, whose names are not among its own.
   const hooks = ["open", "message", "drain", "close"];
-  if (names.length === 0 || names.some((name) => hooks.includes(name))) {
+  if (names.length === 0 || hooks.some((name) => name in handler)) {
     return handler;
   }
   throw new TypeError(

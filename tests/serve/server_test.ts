@@ -311,6 +311,12 @@ test("options without a handler throw at once", () =>
     /port, hostname and no handler/,
   ));
 
+test("hooks that are not an object's own, as those of a class, are found", () => {
+  // One that is no function is refused before anything listens.
+  const handler = Object.assign(Object.create({ message: 5 }), { count: 0 });
+  return assertRefused(() => serve(handler), /`message` is a function, not 5/);
+});
+
 /** Asserts that `start` throws; a server that it starts is not left running. */
 async function assertRefused(
   start: () => Server,
