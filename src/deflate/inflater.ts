@@ -87,7 +87,7 @@ export class Inflater implements Backend {
     const output = this.#engine.inflate(
       joinBytes([stored, payload, messageEnd]),
       skipped + limit + markLength,
-      history?.bytes,
+      beside ? history?.bytes : undefined,
       stored.length,
     );
     return output instanceof Promise

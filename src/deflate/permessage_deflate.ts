@@ -15,13 +15,11 @@ import { DeflateStage } from "./deflate_stage.ts";
 import { InflateStage } from "./inflate_stage.ts";
 import { Inflater } from "./inflater.ts";
 import {
-  type AcceptedOffer,
-  acceptOffer,
-  checkResponse,
-  createOffers,
   type DeflateAgreement,
   readAgreement,
-} from "./negotiation.ts";
+} from "./negotiation/agreement.ts";
+import { checkResponse, createOffers } from "./negotiation/client.ts";
+import { type AcceptedOffer, acceptOffer } from "./negotiation/server.ts";
 import {
   type ResolvedDeflateOptions,
   resolveDeflateOptions,
@@ -141,28 +139,29 @@ export function createDeflateStages(
     level: options.level,
     memLevel: options.memLevel,
   }, outbound.contextTakeover);
+  const standard = backend === "standard";
+  const standardOnly = standard && options.backend === "standard";
   // What a stream that finishes puts out has to be converted, at ten times the
   // cost of zlib on Node; and zlib without a context takes a third of the time
   // that a stream takes on Deno.
-  const standard = backend === "standard" &&
-    (options.backend === "standard" ||
-      compressionFlushes() && outbound.contextTakeover);
-  const deflater: Backend = !standard
+  const compressesStandard = standardOnly ||
+    standard && compressionFlushes() && outbound.contextTakeover;
+  const deflater: Backend = !compressesStandard
     ? zlib
     : compressionFlushes()
     ? new FlushingDeflater(outbound.contextTakeover)
     : new FinishingDeflater(zlib);
   // zlib has the answer in the same call, and the peer can't tell.
   const inflater = new Inflater(
-    options.backend === "standard" && standard ? standardEngine : zlibEngine,
+    standardOnly ? standardEngine : zlibEngine,
     inboundContextTakeover,
   );
-  const sharesStandard = standard && options.backend === "standard";
+  const { windowBits } = outbound;
+  const { level, memLevel } = options;
+  const kind = standardOnly ? "standard" : "zlib";
   const shared = outbound.contextTakeover ? null : sharedDeflater(
-    `${
-      sharesStandard ? "standard" : "zlib"
-    } ${outbound.windowBits} ${options.level} ${options.memLevel}`,
-    () => sharesStandard ? deflater : zlib,
+    `${kind} ${windowBits} ${level} ${memLevel}`,
+    () => deflater,
   );
   return {
     inflate: new InflateStage(inflater, counters.inflated),

@@ -17,7 +17,7 @@ import { joinBytes } from "../codec/byte_buffer.ts";
 import { nextTurn } from "../turn.ts";
 import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
 import type { InflateEngine, NotInflated } from "./inflater.ts";
-import type { DeflateCapabilities } from "./negotiation.ts";
+import type { DeflateCapabilities } from "./negotiation/agreement.ts";
 import {
   emptyMessage,
   endsInFlushTrailer,

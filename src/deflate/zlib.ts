@@ -13,7 +13,7 @@ import {
 import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
 import { History } from "./history.ts";
 import type { InflateEngine } from "./inflater.ts";
-import type { DeflateCapabilities } from "./negotiation.ts";
+import type { DeflateCapabilities } from "./negotiation/agreement.ts";
 import {
   emptyMessage,
   endsInFlushTrailer,
@@ -44,7 +44,7 @@ export const zlibEngine: InflateEngine = {
         maxOutputLength: limit,
         // Where all fits into one chunk, it is not copied again.
         chunkSize: Math.min(48 * 1024, Math.max(1024, input.length * 8)),
-        ...window !== undefined && window.length > 0 && takesDictionary()
+        ...window !== undefined && window.length > 0
           ? { dictionary: window }
           : {},
         info: true,

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import type {
+  DeflateCapabilities,
+  DeflateParameters,
+} from "../../src/deflate/negotiation/agreement.ts";
 import {
-  acceptOffer,
   checkResponse,
   createOffers,
-  type DeflateCapabilities,
-  type DeflateParameters,
-} from "../../src/deflate/negotiation.ts";
+} from "../../src/deflate/negotiation/client.ts";
+import { acceptOffer } from "../../src/deflate/negotiation/server.ts";
 import {
   type DeflateOptions,
   type ResolvedDeflateOptions,

@@ -10,10 +10,8 @@ import {
   resolveConnectionOptions,
 } from "../../src/connection/options.ts";
 import { Session } from "../../src/connection/session.ts";
-import {
-  checkResponse,
-  type DeflateAgreement,
-} from "../../src/deflate/negotiation.ts";
+import type { DeflateAgreement } from "../../src/deflate/negotiation/agreement.ts";
+import { checkResponse } from "../../src/deflate/negotiation/client.ts";
 import {
   type DeflateOptions,
   resolveDeflateOptions,

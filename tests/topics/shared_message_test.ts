@@ -8,7 +8,7 @@ import { inflateRawSync } from "node:zlib";
 import { FrameEncoder } from "../../src/codec/frame_encoder.ts";
 import { FrameLog, SharedFrame } from "../../src/codec/shared_frame.ts";
 import type { DeflateStage } from "../../src/deflate/deflate_stage.ts";
-import type { DeflateParameters } from "../../src/deflate/negotiation.ts";
+import type { DeflateParameters } from "../../src/deflate/negotiation/agreement.ts";
 import {
   type DeflateOptions,
   resolveDeflateOptions,
