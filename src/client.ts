@@ -9,6 +9,7 @@ import {
   type CloseOptions,
   WebSocketConnection,
 } from "./connection/connection.ts";
+import { describe } from "./describe.ts";
 import { createDeferred, type Deferred } from "./connection/deferred.ts";
 import {
   type ConnectionOptions,
@@ -361,7 +362,7 @@ function checkSignal(signal: AbortSignal | undefined): void {
   if (signal === undefined || typeof signal.addEventListener === "function") {
     return;
   }
-  throw new TypeError(`signal is an AbortSignal, not ${String(signal)}`);
+  throw new TypeError(`signal is an AbortSignal, not ${describe(signal)}`);
 }
 
 function requestOf(request: ClientRequest): Request {

@@ -16,7 +16,7 @@ import type {
   Transport,
   UnixAddress,
 } from "./connection/transport.ts";
-import { describe } from "./codec/message_encoder.ts";
+import { describe } from "./describe.ts";
 import type { HandshakeRequest } from "./handshake/request.ts";
 import { HandshakeError } from "./handshake/response.ts";
 import { superviseOnBun } from "./transport/bun_http.ts";

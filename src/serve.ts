@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CloseCode, encodeCloseBody } from "./close.ts";
-import { describe } from "./codec/message_encoder.ts";
+import { describe } from "./describe.ts";
 import type {
   Publishable,
   WebSocketConnection,

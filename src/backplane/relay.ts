@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describe } from "../codec/message_encoder.ts";
+import { describe } from "../describe.ts";
 import type { Backplane } from "./backplane.ts";
 import { createOrigin, type Entry } from "./envelope.ts";
 import { type BackplaneState, Health } from "./health.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { encodeCloseBody } from "../close.ts";
+import { describe } from "../describe.ts";
 import { Opcode, type OutgoingFrame } from "../frame.ts";
 import type { ControlMessage, MessageFragment } from "./message.ts";
 import type { Stage, StageController } from "./stage.ts";
@@ -139,12 +140,4 @@ function typedFrame(message: ControlMessage | MessageFragment): OutgoingFrame {
         }: serialise it first, for example with JSON.stringify()`,
       );
   }
-}
-
-/** A value in an error's text. */
-export function describe(value: unknown): string {
-  if (typeof value === "function") return "a function";
-  if (typeof value === "string") return `the string ${JSON.stringify(value)}`;
-  if (value === null || typeof value !== "object") return String(value);
-  return `an object of type ${value.constructor?.name ?? "null"}`;
 }

@@ -6,6 +6,7 @@
 import type { Message } from "../codec/message.ts";
 import type { MessageSource } from "../codec/message_encoder.ts";
 import { CloseCode, encodeCloseBody } from "../close.ts";
+import { describe } from "../describe.ts";
 import { WebSocketError } from "../error.ts";
 import type { CloseInfo } from "./closing.ts";
 import type { IncomingMessage } from "./incoming_message.ts";
@@ -385,7 +386,7 @@ export function checkCloseOptions(
   // As who comes from `WebSocket` may write it.
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
-      `close() takes { closeCode, reason }, not ${JSON.stringify(options)}`,
+      `close() takes { closeCode, reason }, not ${describe(options)}`,
     );
   }
   const closeCode = options.closeCode ?? CloseCode.NormalClosure;

@@ -5,6 +5,7 @@
  */
 import type { Message } from "../codec/message.ts";
 import { CloseCode } from "../close.ts";
+import { describe } from "../describe.ts";
 import type { CloseResult } from "./closing.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import type { MessageHook } from "./inbound.ts";
@@ -83,7 +84,7 @@ export function checkFunctions<Name extends string>(
     if (value !== undefined && typeof value !== "function") {
       const own = (value as { [member: string]: unknown } | null)?.[name];
       throw new TypeError(
-        `the option or hook \`${name}\` is a function, not ${String(value)}${
+        `the option or hook \`${name}\` is a function, not ${describe(value)}${
           typeof own === "function" ? `: pass its method \`${name}\`` : ""
         }`,
       );
@@ -110,7 +111,7 @@ export function checkHandler(handler: unknown): void {
   }
   throw new TypeError(
     `the handler is a function (socket) => … or an object with the hooks open, message, drain and close, not ${
-      String(handler)
+      describe(handler)
     }`,
   );
 }

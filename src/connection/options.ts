@@ -4,6 +4,7 @@
  * @module
  */
 import { defaultMaxMessageSize } from "../codec/message_decoder.ts";
+import { describe } from "../describe.ts";
 
 /** When a silent connection is pinged, and given up. */
 export interface KeepAliveOptions {
@@ -76,7 +77,7 @@ export function resolveConnectionOptions(
   if (keepAlive !== false && typeof keepAlive !== "object") {
     throw new TypeError(
       `keepAlive is false or { interval, timeout } in milliseconds, not ${
-        String(keepAlive)
+        describe(keepAlive)
       }`,
     );
   }
@@ -107,7 +108,7 @@ export function positive<Name extends string>(
   if (typeof value !== "number" || !(value > 0)) {
     throw new RangeError(
       `${name} is a number above 0 (default ${byDefault}), not ${
-        String(value)
+        describe(value)
       }`,
     );
   }

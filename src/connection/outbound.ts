@@ -5,12 +5,12 @@
  */
 import type { CloseMessage, PingPongMessage } from "../codec/message.ts";
 import {
-  describe,
   type EncodableMessage,
   isBinary,
   MessageEncoder,
   type MessageSource,
 } from "../codec/message_encoder.ts";
+import { describe } from "../describe.ts";
 import type { StageController } from "../codec/stage.ts";
 import type { DeflateStage } from "../deflate/deflate_stage.ts";
 import { SharedMessage } from "../deflate/shared_message.ts";

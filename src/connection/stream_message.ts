@@ -5,6 +5,7 @@
  */
 import type { MessageFragment } from "../codec/message.ts";
 import { isBinary, toBytes } from "../codec/message_encoder.ts";
+import { describe } from "../describe.ts";
 import { encodeUtf8, Utf8Validator } from "../codec/utf8.ts";
 
 /** A part of a message that is sent as a stream. */
@@ -51,15 +52,15 @@ export async function writeStream(
 function bytesOf(chunk: StreamChunk): Uint8Array<ArrayBuffer> {
   if (typeof chunk === "string") {
     throw new TypeError(
-      `a stream sent as a binary message has bytes in its chunks, not the string ${
-        JSON.stringify(chunk.slice(0, 20))
+      `a stream sent as a binary message has bytes in its chunks, not ${
+        describe(chunk)
       }: pass { type: "text" }`,
     );
   }
   if (!isBinary(chunk)) {
     throw new TypeError(
       `a stream sent as a message has strings, ArrayBuffers or views as its chunks, not ${
-        String(chunk)
+        describe(chunk)
       }`,
     );
   }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { quote } from "../handshake/header_syntax.ts";
+import { describe } from "../describe.ts";
 
 /**
  * How messages are compressed with permessage-deflate (RFC 7692).
@@ -121,7 +121,7 @@ export function resolveDeflateOptions(
   ) {
     throw new TypeError(
       "deflate is true, false or an object of options (default true), " +
-        `not ${shown(options)}`,
+        `not ${describe(options)}`,
     );
   }
   return {
@@ -141,7 +141,7 @@ function backend(options: DeflateOptions): DeflateBackendOption {
   if (value !== "auto" && value !== "standard" && value !== "zlib") {
     throw new TypeError(
       `deflate.backend is "auto", "standard" or "zlib" (default "auto"), not ${
-        shown(value)
+        describe(value)
       }`,
     );
   }
@@ -153,7 +153,7 @@ function threshold(options: DeflateOptions): number {
   if (typeof value !== "number" || !(value >= 0)) {
     throw new RangeError(
       "deflate.threshold is a number of bytes, 0 or above (default 1024), " +
-        `not ${shown(value)}`,
+        `not ${describe(value)}`,
     );
   }
   return value;
@@ -166,7 +166,9 @@ function flag(
   const value = options[name] ?? false;
   if (typeof value !== "boolean") {
     throw new TypeError(
-      `deflate.${name} is true or false (default false), not ${shown(value)}`,
+      `deflate.${name} is true or false (default false), not ${
+        describe(value)
+      }`,
     );
   }
   return value;
@@ -183,12 +185,8 @@ function integer(
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new RangeError(
       `deflate.${name} is an integer from ${least} to ${most} ` +
-        `(default ${byDefault}), not ${shown(value)}`,
+        `(default ${byDefault}), not ${describe(value)}`,
     );
   }
   return value;
-}
-
-function shown(value: unknown): string {
-  return typeof value === "string" ? quote(value) : String(value);
 }

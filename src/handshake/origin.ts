@@ -5,6 +5,7 @@
  * user's cookies along, and leaves it to the server to look at `Origin`.
  */
 
+import { describe } from "../describe.ts";
 import { equalsIgnoringCase, isHost, quote } from "./header_syntax.ts";
 
 /**
@@ -51,9 +52,7 @@ export function checkOriginPolicy(policy: OriginPolicy): void {
   if (typeof policy === "function") return;
   if (!Array.isArray(policy)) {
     throw new TypeError(
-      `origins is ${
-        typeof policy === "string" ? quote(policy) : String(policy)
-      }: ` +
+      `origins is ${describe(policy)}: ` +
         'give "same-origin", "*", a list such as ["https://example.com"], or ' +
         "a function",
     );
@@ -90,7 +89,7 @@ export function isOriginAllowed(
     const allowed: unknown = policy(origin, host);
     if (typeof allowed === "boolean") return allowed;
     throw new TypeError(
-      `The function given as origins returned ${String(allowed)} for ` +
+      `The function given as origins returned ${describe(allowed)} for ` +
         `${quote(origin)}: return true or false, and use the upgrade hook ` +
         "for what needs to be awaited",
     );
@@ -127,7 +126,7 @@ function checkEntry(entry: unknown): void {
   if (entry === "same-origin" || entry === "null") return;
   if (typeof entry !== "string") {
     throw new TypeError(
-      `origins has the entry ${String(entry)}: every entry must be a string`,
+      `origins has the entry ${describe(entry)}: every entry must be a string`,
     );
   }
   const advice = findEntryProblem(entry);

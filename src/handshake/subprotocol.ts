@@ -3,6 +3,7 @@
  * (RFC 6455, sections 1.9, 4.1 and 4.2.2).
  */
 
+import { describe } from "../describe.ts";
 import { isToken, quote, splitList } from "./header_syntax.ts";
 
 /**
@@ -48,9 +49,9 @@ export function checkProtocols(protocols: readonly string[]): void {
   if (!Array.isArray(protocols)) {
     // Each character of a string would be taken for a name.
     throw new TypeError(
-      `The subprotocols are ${
-        JSON.stringify(protocols)
-      }: give a list, such as ["chat.v2"]`,
+      `The subprotocols are a list, such as ["chat.v2"], not ${
+        describe(protocols)
+      }`,
     );
   }
   const problem = findProblem(protocols);

@@ -6,7 +6,8 @@
 import type { Backplane } from "../backplane/backplane.ts";
 import type { BackplaneState } from "../backplane/health.ts";
 import { checkBackplane, Relay } from "../backplane/relay.ts";
-import { describe, isBinary, toBytes } from "../codec/message_encoder.ts";
+import { isBinary, toBytes } from "../codec/message_encoder.ts";
+import { describe } from "../describe.ts";
 import {
   type Membership,
   membershipOf,

@@ -5,6 +5,7 @@
  * @module
  */
 import { report } from "../connection/handler.ts";
+import { describe } from "../describe.ts";
 import { isOriginAllowed } from "../handshake/origin.ts";
 import {
   checkHandshakeRequest,
@@ -201,7 +202,7 @@ function checkAnswer(answer: unknown): UpgradeAnswer {
   if (typeof answer === "object" && answer !== null) return answer;
   throw new TypeError(
     `the \`upgrade\` hook returns a Response to refuse, an object or nothing to accept, not ${
-      String(answer)
+      describe(answer)
     }`,
   );
 }

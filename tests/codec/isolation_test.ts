@@ -9,7 +9,7 @@ const root = new URL("../../src/", import.meta.url);
  * stands in a later one. A name that ends in "/" is a folder.
  */
 const layers: readonly (readonly string[])[] = [
-  ["frame.ts", "close.ts", "error.ts", "turn.ts"],
+  ["frame.ts", "close.ts", "describe.ts", "error.ts", "turn.ts"],
   // What the layers below count; who asks for it stands behind `topics/`.
   ["metrics/counters.ts", "metrics/histogram.ts"],
   ["mask.ts"],

@@ -133,7 +133,7 @@ const notOptions: [value: unknown, shown: string][] = [
   ["auto", '"auto"'],
   [0, "0"],
   [1, "1"],
-  [["zlib"], "zlib"],
+  [["zlib"], "an object of type Array"],
   [Symbol("on"), "Symbol(on)"],
 ];
 
