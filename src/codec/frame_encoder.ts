@@ -40,11 +40,13 @@ const ownLength = 16 * 1024;
 
 /**
  * The memory that small frames are written into, shared by all encoders: each
- * takes what it needs behind what was taken before, and nothing is written
- * twice, so a chunk that was handed out stays as it is.
+ * takes what it needs behind what was taken before. A chunk that was handed out
+ * stays as it is, unless it is given back; when all have been, the slab is used
+ * from its start again.
  */
 let slab = new Uint8Array(slabLength);
 let slabUsed = 0;
+let slabGivenBack = 0;
 
 const none = new Uint8Array(0);
 
@@ -161,12 +163,11 @@ export class FrameEncoder
    */
   recycle(taken: readonly Uint8Array[]): void {
     if (!this.#tookCopied) return;
-    for (let index = taken.length - 1; index >= 0; index--) {
-      const { buffer, byteOffset, length } = taken[index];
-      if (buffer === slab.buffer && byteOffset + length === slabUsed) {
-        slabUsed = byteOffset;
-      }
+    for (let index = 0; index < taken.length; index++) {
+      const { buffer, length } = taken[index];
+      if (buffer === slab.buffer) slabGivenBack += length;
     }
+    if (slabGivenBack === slabUsed) slabGivenBack = slabUsed = 0;
   }
 
   #appendText(frame: OutgoingFrame, text: string): void {
@@ -267,7 +268,7 @@ export class FrameEncoder
     }
     if (slabUsed + length > slab.length) {
       slab = new Uint8Array(slabLength);
-      slabUsed = 0;
+      slabUsed = slabGivenBack = 0;
     }
     this.#open = slab;
     this.#openStart = this.#openEnd = slabUsed;
