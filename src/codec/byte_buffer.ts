@@ -61,6 +61,17 @@ export class ByteBuffer {
   }
 }
 
+const buffers = (globalThis as {
+  Buffer?: { allocUnsafeSlow(length: number): Uint8Array<ArrayBuffer> };
+}).Buffer;
+
+/** Bytes that are written over, so that they need not be cleared first. */
+function allocate(length: number): Uint8Array<ArrayBuffer> {
+  return buffers === undefined || length < 4096
+    ? new Uint8Array(length)
+    : new Uint8Array(buffers.allocUnsafeSlow(length).buffer);
+}
+
 /** Joins chunks; a single one is given back as it is. */
 export function joinBytes(
   chunks: readonly Uint8Array[],
@@ -68,7 +79,7 @@ export function joinBytes(
   if (chunks.length === 1) return chunks[0] as Uint8Array<ArrayBuffer>;
   let length = 0;
   for (const chunk of chunks) length += chunk.length;
-  const joined = new Uint8Array(length);
+  const joined = allocate(length);
   let offset = 0;
   for (const chunk of chunks) {
     joined.set(chunk, offset);
