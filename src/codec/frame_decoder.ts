@@ -28,12 +28,6 @@ export interface FrameDecoderOptions {
    * nobody else reads. Default `false`.
    */
   unmaskInPlace?: boolean;
-  /**
-   * Whether the memory of a chunk is used again once it was decoded. Payloads
-   * that are views on it are marked as not {@linkcode Frame.own} then. Default
-   * `false`.
-   */
-  lent?: boolean;
 }
 
 const maxControlLength = 125;
@@ -50,10 +44,16 @@ const empty = new Uint8Array(0);
  * further bytes are discarded (section 5.5.1).
  */
 export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
+  /**
+   * Whether the memory of the chunks is used again once they were decoded.
+   * Payloads that are views on it are marked as not {@linkcode Frame.own} then.
+   * It may change from chunk to chunk. Default `false`.
+   */
+  lent = false;
+
   readonly #masked: boolean;
   readonly #rsv1: boolean;
   readonly #inPlace: boolean;
-  readonly #lent: boolean;
 
   /** A header that has not wholly arrived. */
   #header: Uint8Array<ArrayBuffer> | null = null;
@@ -83,7 +83,6 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     this.#masked = (options.role ?? "server") === "server";
     this.#rsv1 = options.rsv1 ?? false;
     this.#inPlace = options.unmaskInPlace ?? false;
-    this.#lent = options.lent ?? false;
   }
 
   /** Whether no frame is half here, so that a new decoder could go on as well. */
@@ -167,7 +166,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
           own = true;
         } else {
           payload = view(chunk, offset, length);
-          if (this.#lent) own = false;
+          if (this.lent) own = false;
         }
       } else {
         // Not `slice()`: that of a Node Buffer is a view.
@@ -176,7 +175,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
       }
     } else {
       payload = view(chunk, offset, length);
-      if (this.#lent) own = false;
+      if (this.lent) own = false;
     }
     this.#position += length;
     this.#remaining -= length;
@@ -192,7 +191,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
    */
   #mustCopy(length: number): boolean {
     return this.#opcode === Opcode.Binary &&
-      (this.#lent
+      (this.lent
         ? this.#fin && length === this.#remaining
         : this.#bytes !== null && length <= shortPayload);
   }

@@ -16,8 +16,6 @@ import type { Frame, Role } from "../frame.ts";
 export interface ReceivingOptions {
   /** See `FrameDecoderOptions`. */
   readonly role: Role;
-  /** See `FrameDecoderOptions`. */
-  readonly lent: boolean;
   /** See `MessageDecoderOptions`. */
   readonly maxMessageSize: number;
   /** See {@linkcode MessageDecoder.fragments}. */
@@ -39,7 +37,7 @@ export class ReceivingStages {
    * @param sink Takes the messages and control frames.
    */
   constructor(
-    { role, lent, maxMessageSize, fragments }: ReceivingOptions,
+    { role, maxMessageSize, fragments }: ReceivingOptions,
     inflate: InflateStage | null,
     sink: StageController<DecodedMessage>,
   ) {
@@ -48,7 +46,6 @@ export class ReceivingStages {
       role,
       rsv1: this.#inflates,
       unmaskInPlace: true,
-      lent,
     });
     this.#messages = new MessageDecoder({ maxMessageSize });
     this.#messages.fragments = fragments;
@@ -70,9 +67,11 @@ export class ReceivingStages {
   /**
    * Takes bytes apart.
    *
+   * @param lent See {@linkcode FrameDecoder.lent}.
    * @throws {ProtocolError} As the stages do.
    */
-  receive(chunk: Uint8Array<ArrayBuffer>): void {
+  receive(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
+    this.#decoder.lent = lent;
     this.#decoder.transform(chunk, this.#frames);
   }
 }

@@ -155,7 +155,7 @@ export class Session
   start(owner: SessionOwner, head: Uint8Array<ArrayBuffer>): void {
     this.#owner = owner;
     this.#keepAlive?.add(this);
-    if (head.length > 0) this.receive(head);
+    if (head.length > 0) this.receive(head, false);
     this.#transport.start(this);
   }
 
@@ -218,13 +218,13 @@ export class Session
   }
 
   /** See {@linkcode TransportReceiver}. */
-  receive(chunk: Uint8Array<ArrayBuffer>): void {
+  receive(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
     this.quietTicks = 0;
     this.#counters.bytesReceived += chunk.length;
     if (this.#deaf) return;
     this.outbound.cork();
     try {
-      this.#decode(chunk);
+      this.#decode(chunk, lent);
     } catch (error) {
       this.error(error);
     }
@@ -240,18 +240,17 @@ export class Session
     this.inboundChanged();
   }
 
-  #decode(chunk: Uint8Array<ArrayBuffer>): void {
+  #decode(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
     this.#stages ??= new ReceivingStages(
       {
         role: this.#role,
-        lent: this.#transport.lends,
         maxMessageSize: this.#options.maxMessageSize,
         fragments: this.#fragments,
       },
       this.#inflate,
       this,
     );
-    this.#stages.receive(chunk);
+    this.#stages.receive(chunk, lent);
   }
 
   /** See {@linkcode TransportReceiver}. */

@@ -31,11 +31,6 @@ export interface Transport {
    * called, or `bufferedAmount` is 0: the bytes may be changed then.
    */
   readonly copies: boolean;
-  /**
-   * Whether the bytes that are delivered are only lent: their memory is used
-   * again once `receive()` has returned.
-   */
-  readonly lends: boolean;
   /** How many of the bytes written have not been handed to the system yet. */
   readonly bufferedAmount: number;
   /** Begins to deliver; called again, delivers to another receiver from then on. */
@@ -62,8 +57,13 @@ export interface Transport {
 
 /** What a transport tells of itself. */
 export interface TransportReceiver {
-  /** Bytes have arrived. They belong to the receiver, unless they are lent. */
-  receive(chunk: Uint8Array<ArrayBuffer>): void;
+  /**
+   * Bytes have arrived.
+   *
+   * @param lent Whether their memory is used again once the call has returned.
+   * Otherwise they belong to the receiver.
+   */
+  receive(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void;
   /** The peer has ended its direction. */
   receiveEnd(): void;
   /** Both directions are over; called once, and nothing after it. */

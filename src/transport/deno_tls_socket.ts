@@ -212,7 +212,6 @@ export class DenoTlsTransport implements Transport {
   /** See {@linkcode Transport}. */
   readonly copies = true;
   /** See {@linkcode Transport}. */
-  readonly lends = true;
   /** The peer's address. */
   readonly remoteAddress: NetworkAddress;
 
@@ -298,7 +297,7 @@ export class DenoTlsTransport implements Transport {
     }
     const memory = this.#memory;
     // Nothing is read into it meanwhile, whatever the receiver asks for.
-    this.#receiver!.receive(memory.subarray(0, length));
+    this.#receiver!.receive(memory.subarray(0, length), true);
     if (length === memory.length && length < mostReadLength) {
       this.#memory = new Uint8Array(length * 8);
     } else if (memory.length > leastReadLength && length * 64 < memory.length) {

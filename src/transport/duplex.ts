@@ -31,7 +31,6 @@ export class DuplexTransport implements Transport {
   /** See {@linkcode Transport}. */
   readonly copies = false;
   /** See {@linkcode Transport}. */
-  readonly lends = false;
   /** The address that was given. */
   readonly remoteAddress: NetworkAddress | null;
 
@@ -107,7 +106,7 @@ export class DuplexTransport implements Transport {
           this.#closeIfDone();
           break;
         }
-        this.#receiver.receive(value as Uint8Array<ArrayBuffer>);
+        this.#receiver.receive(value as Uint8Array<ArrayBuffer>, false);
       }
     } catch (error) {
       this.#fail(error);

@@ -115,27 +115,30 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
     return this.gone ? null : this.#transport.remoteAddress;
   }
 
-  receive(chunk: Uint8Array<ArrayBuffer>): void {
+  receive(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
     if (this.#asked) {
-      this.#keep(chunk);
+      this.#keep(chunk, lent);
       return;
     }
     let bytes = chunk;
     if (this.#early.length > 0) {
-      this.#keep(chunk);
+      this.#keep(chunk, lent);
       bytes = joinBytes(this.#early);
+      lent = false;
       this.#early = [];
       this.#earlyLength = 0;
     }
     const head = readUpgradeHead(bytes);
     if (typeof head === "object") {
       this.#settle();
-      if (head.length < bytes.length) this.#keep(bytes.subarray(head.length));
+      if (head.length < bytes.length) {
+        this.#keep(bytes.subarray(head.length), lent);
+      }
       this.#owner.upgrade(head.request, this);
       head.request.settle();
       return;
     }
-    this.#keep(bytes);
+    this.#keep(bytes, lent);
     if (head === "incomplete") return;
     this.#settle();
     this.#owner.other(this.toDuplex());
@@ -183,8 +186,8 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
     this.#waiting.delete(this);
   }
 
-  #keep(chunk: Uint8Array<ArrayBuffer>): void {
-    this.#early.push(this.#transport.lends ? chunk.slice() : chunk);
+  #keep(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
+    this.#early.push(lent ? chunk.slice() : chunk);
     this.#earlyLength += chunk.length;
     if (this.#earlyLength >= maxEarly) this.#transport.pause();
   }

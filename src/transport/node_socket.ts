@@ -34,7 +34,7 @@ export class NodeSocketTransport implements Transport {
   // the rest of a transport.
   static readonly #listeners = {
     data(this: AttachedSocket, chunk: Uint8Array<ArrayBuffer>): void {
-      this[transportKey].#receiver!.receive(chunk);
+      this[transportKey].#receiver!.receive(chunk, false);
     },
     end(this: AttachedSocket): void {
       this[transportKey].#receiver!.receiveEnd();
@@ -54,8 +54,6 @@ export class NodeSocketTransport implements Transport {
   #paused = false;
   /** See {@linkcode Transport}: any other duplex may keep what it was given. */
   readonly copies: boolean;
-  /** See {@linkcode Transport}. */
-  readonly lends = false;
   /** The peer's address, where the socket knows it. */
   readonly remoteAddress: NetworkAddress | null;
 

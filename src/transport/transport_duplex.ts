@@ -43,10 +43,9 @@ export class TransportDuplex extends Duplex implements TransportReceiver {
   }
 
   /** See {@linkcode TransportReceiver}. */
-  receive(chunk: Uint8Array<ArrayBuffer>): void {
+  receive(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
     this.#idle?.refresh();
-    const own = this.#transport.lends ? chunk.slice() : chunk;
-    if (!this.push(own)) this.#transport.pause();
+    if (!this.push(lent ? chunk.slice() : chunk)) this.#transport.pause();
   }
 
   /** See {@linkcode TransportReceiver}. */

@@ -6,20 +6,32 @@ export function allocatedBy(
   run: () => void,
 ): { total: number; largest: number } {
   const original = globalThis.Uint8Array;
+  const { Buffer } = globalThis as { Buffer?: BufferConstructor };
+  const allocUnsafeSlow = Buffer?.allocUnsafeSlow;
   let total = 0;
   let largest = 0;
+  const count = (length: number): void => {
+    total += length;
+    largest = Math.max(largest, length);
+  };
   globalThis.Uint8Array = new Proxy(original, {
     construct(target, parameters, newTarget): object {
-      if (typeof parameters[0] === "number") {
-        total += parameters[0];
-        largest = Math.max(largest, parameters[0]);
-      }
+      if (typeof parameters[0] === "number") count(parameters[0]);
       return Reflect.construct(target, parameters, newTarget);
     },
   });
+  if (Buffer !== undefined && allocUnsafeSlow !== undefined) {
+    Buffer.allocUnsafeSlow = (length) => {
+      count(length);
+      return allocUnsafeSlow.call(Buffer, length);
+    };
+  }
   try {
     run();
   } finally {
+    if (Buffer !== undefined && allocUnsafeSlow !== undefined) {
+      Buffer.allocUnsafeSlow = allocUnsafeSlow;
+    }
     globalThis.Uint8Array = original;
   }
   return { total, largest };

@@ -739,11 +739,8 @@ test("FrameDecoder: lent: a payload in the chunk's memory is marked as not own",
             const payload = payloadOf(length);
             const frame = from(role, { opcode, fin, payload });
             for (const chunkLength of [7, frame.length, frame.length * 2]) {
-              const decoder = new FrameDecoder({
-                role,
-                unmaskInPlace,
-                lent: true,
-              });
+              const decoder = new FrameDecoder({ role, unmaskInPlace });
+              decoder.lent = true;
               const parts: Uint8Array[] = [];
               lend(
                 concatBytes([frame, frame]),
@@ -785,11 +782,8 @@ test("FrameDecoder: lent: control frames never share the chunk", () => {
     const frames = [9, 10, 8].map((opcode) =>
       from(role, { opcode, payload: fromHex("03 e8 41 42") })
     );
-    const decoder = new FrameDecoder({
-      role,
-      unmaskInPlace: true,
-      lent: true,
-    });
+    const decoder = new FrameDecoder({ role, unmaskInPlace: true });
+    decoder.lent = true;
     const kept: Uint8Array[] = [];
     lend(concatBytes(frames), 1000, (chunk) =>
       decoder.transform(
@@ -831,11 +825,8 @@ test("lent memory that is overwritten reaches no message, whole or in fragments"
             );
           }
         }
-        const decoder = new FrameDecoder({
-          role,
-          unmaskInPlace: true,
-          lent: true,
-        });
+        const decoder = new FrameDecoder({ role, unmaskInPlace: true });
+        decoder.lent = true;
         const messages = new MessageDecoder();
         messages.fragments = fragments;
         const kept: Uint8Array[][] = [];

@@ -10,10 +10,32 @@ import {
   someBytes,
 } from "./scripted_sockets.ts";
 
-test("bun: what arrived belongs to the receiver", () => {
-  const { transport, calls } = new ScriptedBunSocket();
-  assert.equal(transport.lends, false);
-  assert.deepEqual(calls, ["setNoDelay true"]);
+test("bun: short chunks are lent, long ones belong to the receiver", async () => {
+  const socket = new ScriptedBunSocket();
+  const receiver = new Recorder();
+  socket.transport.start(receiver);
+  const lengths = [1, 70, 16_384, 16_385, 100_000];
+  for (const length of lengths) await socket.deliver(someBytes(length));
+  assert.deepEqual(receiver.chunks, lengths.map((length) => someBytes(length)));
+  assert.deepEqual(receiver.lent, [true, true, true, false, false]);
+  assert.deepEqual(socket.calls, ["setNoDelay true"]);
+});
+
+test("bun: what is lent is not written over by another socket's bytes", async () => {
+  const [outer, inner] = [new ScriptedBunSocket(), new ScriptedBunSocket()];
+  const [first, second] = [new Recorder(), new Recorder()];
+  let seen: number[] = [];
+  first.within = (_event, chunk) => {
+    inner.data.received(someBytes(20, 100));
+    seen = [...chunk];
+  };
+  outer.transport.start(first);
+  inner.transport.start(second);
+  await outer.deliver(someBytes(10));
+  assert.deepEqual(seen, [...someBytes(10)]);
+  assert.deepEqual(second.lent, [false]);
+  await inner.deliver(someBytes(30));
+  assert.deepEqual(second.lent, [false, true]);
 });
 
 for (const closesAtOnce of [true, false]) {

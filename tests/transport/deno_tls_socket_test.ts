@@ -25,13 +25,14 @@ function held(socket: ScriptedDenoConnection): number {
 
 test("deno: it lends, and reads nothing before it is started", async () => {
   const socket = new ScriptedDenoConnection();
-  assert.equal(socket.transport.lends, true);
   await socket.deliver(someBytes(10));
   assert.equal(socket.pendingRead, null);
   assert.equal(socket.unread, 10);
-  socket.transport.start(new Recorder());
+  const receiver = new Recorder();
+  socket.transport.start(receiver);
   await settled();
   assert.equal(socket.unread, 0);
+  assert.deepEqual(receiver.lent, [true]);
 });
 
 test("deno: an idle connection holds 512 bytes", async () => {

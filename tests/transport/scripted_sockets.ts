@@ -32,6 +32,8 @@ export class Recorder implements TransportReceiver {
   /** In the order of the calls: `"receive"`, `"end"`, `"closed"`. */
   readonly events: string[] = [];
   readonly chunks: Uint8Array[] = [];
+  /** Whether each chunk was lent. */
+  readonly lent: boolean[] = [];
   /** What `transportClosed()` was told; `undefined` before. */
   error: Error | null | undefined;
   /** Is called within each of them. */
@@ -46,10 +48,13 @@ export class Recorder implements TransportReceiver {
     return concatBytes(this.chunks);
   }
 
-  receive(chunk: Uint8Array<ArrayBuffer>): void {
+  receive(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
     this.events.push("receive");
     this.chunks.push(new Uint8Array(chunk));
+    this.lent.push(lent);
     this.within("receive", chunk);
+    // As the memory is used again.
+    if (lent) chunk.fill(0x55);
   }
 
   receiveEnd(): void {
