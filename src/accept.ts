@@ -109,10 +109,9 @@ export function accept<Data = unknown>(
     extensions,
     url: request.url.replace(/^http/, "ws"),
     remoteAddress,
-    data: options.data as Data,
     membership: member,
     request: () => request,
-  });
+  }, options.data as Data);
   const runner = new HandlerRunner(
     connection as WebSocketConnection,
     session,

@@ -300,10 +300,9 @@ export class WebSocketStream {
       extensions,
       url: this.#target.url,
       remoteAddress: transport.remoteAddress,
-      data: undefined,
       membership: null,
       request: () => requestOf(this.#request),
-    });
+    }, undefined);
     this.#connection = connection;
     connection.closed.then(this.#closed.resolve, this.#closed.reject);
     this.#opened.resolve(connection);

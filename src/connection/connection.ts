@@ -15,7 +15,7 @@ import type { Session } from "./session.ts";
 import type { NetworkAddress } from "./transport.ts";
 
 /** What the opening handshake settled. */
-export interface ConnectionDetails<Data> {
+export interface ConnectionDetails {
   /** See {@linkcode WebSocketConnection.protocol}. */
   readonly protocol: string;
   /** See {@linkcode WebSocketConnection.extensions}. */
@@ -24,8 +24,6 @@ export interface ConnectionDetails<Data> {
   readonly url: string;
   /** See {@linkcode WebSocketConnection.remoteAddress}. */
   readonly remoteAddress: NetworkAddress | null;
-  /** See {@linkcode WebSocketConnection.data}. */
-  readonly data: Data;
   /** What `subscribe()` and the like do; `null` where there are no topics. */
   readonly membership: Membership | null;
   /** Makes the {@linkcode WebSocketConnection.request}. */
@@ -65,6 +63,8 @@ export interface Membership {
     message: Publishable,
     options: PublishOptions | undefined,
   ): number;
+  /** The connection is over, and its subscriptions with it. */
+  leave(): void;
 }
 
 /** The membership of a connection, for those who keep the topics. */
@@ -105,7 +105,7 @@ export class WebSocketConnection<Data = unknown> {
   }
 
   readonly #session: Session;
-  readonly #details: ConnectionDetails<Data>;
+  readonly #details: ConnectionDetails;
   #request: Request | null = null;
   #writable: WritableStream<MessageSource> | null = null;
 
@@ -121,11 +121,12 @@ export class WebSocketConnection<Data = unknown> {
    *
    * @param session The protocol of the connection.
    * @param details What the handshake settled.
+   * @param data What {@linkcode data} shall be.
    */
-  constructor(session: Session, details: ConnectionDetails<Data>) {
+  constructor(session: Session, details: ConnectionDetails, data: Data) {
     this.#session = session;
     this.#details = details;
-    this.data = details.data;
+    this.data = data;
   }
 
   /**

@@ -116,13 +116,19 @@ export function checkHandler(handler: unknown): void {
   );
 }
 
+/** Is told that a connection is over, before its close hook. */
+export type ClosedCallback = (
+  socket: WebSocketConnection,
+  result: CloseResult,
+) => void;
+
 /** Runs a handler on a connection's session. */
 export class HandlerRunner implements SessionOwner, MessageHook {
   readonly #socket: WebSocketConnection;
   readonly #session: Session;
   readonly #handler: Handler;
   readonly #onError: ErrorCallback;
-  readonly #onClosed: (result: CloseResult) => void;
+  readonly #onClosed: ClosedCallback;
   #message: ConnectionHooks["message"];
 
   /** @param onClosed Called when the connection is over, before the close hook. */
@@ -131,7 +137,7 @@ export class HandlerRunner implements SessionOwner, MessageHook {
     session: Session,
     handler: Handler,
     onError: ErrorCallback,
-    onClosed: (result: CloseResult) => void,
+    onClosed: ClosedCallback,
   ) {
     this.#socket = socket;
     this.#session = session;
@@ -173,7 +179,7 @@ export class HandlerRunner implements SessionOwner, MessageHook {
 
   /** See {@linkcode SessionOwner}. */
   sessionClosed(result: CloseResult): void {
-    this.#onClosed(result);
+    this.#onClosed(this.#socket, result);
     if (typeof this.#handler !== "function" && this.#handler.close) {
       const { close } = this.#handler;
       this.#runHook(() => close.call(this.#handler, this.#socket, result));

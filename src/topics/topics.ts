@@ -234,7 +234,7 @@ export class Member implements Membership {
     return publishFrom(this.#topics, this.outbound, topic, message, options);
   }
 
-  /** The connection is over, and its subscriptions with it. */
+  /** See {@linkcode Membership}. */
   leave(): void {
     if (this.#names === null) return;
     for (const topic of this.#names) this.#local.delete(topic, this.outbound);

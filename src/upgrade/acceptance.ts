@@ -5,9 +5,10 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { WebSocketConnection } from "../connection/connection.ts";
+import { membershipOf, WebSocketConnection } from "../connection/connection.ts";
 import {
   checkHandler,
+  type ClosedCallback,
   type Handler,
   HandlerRunner,
 } from "../connection/handler.ts";
@@ -36,9 +37,9 @@ import type { Counters } from "../metrics/counters.ts";
 import { joinTopics } from "../topics/topics.ts";
 import { publishClose, publishConnection } from "../transport/diagnostics.ts";
 import type { HandshakeSocket } from "../transport/handshake_socket.ts";
+import { AcceptedHandshake } from "./accepted_handshake.ts";
 import type { ResolvedUpgradeOptions, UpgradeAnswer } from "./options.ts";
 import { recordHandshake } from "./record.ts";
-import { pathOf, requestOf } from "./request.ts";
 
 /** Makes the connections of one server. */
 export class HandshakeAcceptor {
@@ -46,7 +47,7 @@ export class HandshakeAcceptor {
   readonly #handler: Handler;
   readonly #counters: Counters;
   readonly #sockets: Set<WebSocketConnection>;
-  readonly #onClosed: () => void;
+  readonly #closed: ClosedCallback;
 
   /**
    * @param handler Runs on a connection that is given no other.
@@ -64,7 +65,14 @@ export class HandshakeAcceptor {
     this.#handler = handler;
     this.#counters = counters;
     this.#sockets = sockets;
-    this.#onClosed = onClosed;
+    // One for all connections.
+    this.#closed = (connection, result) => {
+      membershipOf(connection)?.leave();
+      sockets.delete(connection);
+      counters.closes.add(result.closeCode);
+      publishClose(connection, result);
+      onClosed();
+    };
   }
 
   /**
@@ -107,29 +115,20 @@ export class HandshakeAcceptor {
         createDeflateStages(agreement, "server", deflateOptions!, counters),
       counters,
     );
-    const member = joinTopics(topics, session.outbound);
-    const connection = new WebSocketConnection(session, {
+    const accepted = new AcceptedHandshake(request, secure, offer.host, {
       protocol,
       extensions,
-      url: `${secure ? "wss" : "ws"}://${offer.host}${pathOf(request)}`,
       remoteAddress: transport.remoteAddress,
-      data: answer.data,
-      membership: member,
-      request: () => requestOf(request, secure, offer),
+      membership: joinTopics(topics, session.outbound),
     });
+    const connection = new WebSocketConnection(session, accepted, answer.data);
     this.#sockets.add(connection);
     const runner = new HandlerRunner(
       connection,
       session,
       handler,
       onError,
-      (result) => {
-        member.leave();
-        this.#sockets.delete(connection);
-        counters.closes.add(result.closeCode);
-        publishClose(connection, result);
-        this.#onClosed();
-      },
+      this.#closed,
     );
     recordHandshake(counters, request, socket, 101, "", connection);
     publishConnection(connection);

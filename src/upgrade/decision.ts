@@ -110,7 +110,7 @@ export class HandshakeDecider {
       gone.abort(new Error("the client closed the connection"));
     try {
       const answer = await this.#limit(
-        hook(requestOf(request, socket.secure, offer, gone.signal)),
+        hook(requestOf(request, socket.secure, offer.host, gone.signal)),
       );
       if (socket.gone) {
         recordHandshake(this.#counters, request, socket, null);

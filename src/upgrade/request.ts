@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HandshakeOffer, HandshakeRequest } from "../handshake/request.ts";
+import type { HandshakeRequest } from "../handshake/request.ts";
 import { headersFrom } from "../transport/http_message.ts";
 
 /** The path and the query that a request asks for. */
@@ -17,17 +17,17 @@ export function pathOf({ target }: HandshakeRequest): string {
  * The request, for the `upgrade` hook and for `WebSocketConnection.request`.
  *
  * @param secure Whether it came over TLS.
- * @param offer What the request asks for.
+ * @param host The host that the client meant.
  * @param signal The request's signal. Default one that never aborts.
  */
 export function requestOf(
   request: HandshakeRequest,
   secure: boolean,
-  offer: HandshakeOffer,
+  host: string,
   signal?: AbortSignal,
 ): Request {
   const scheme = secure ? "https" : "http";
-  return new Request(`${scheme}://${offer.host}${pathOf(request)}`, {
+  return new Request(`${scheme}://${host}${pathOf(request)}`, {
     headers: headersFrom(request.rawHeaders),
     signal,
   });

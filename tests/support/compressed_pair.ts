@@ -86,10 +86,9 @@ export function compressedEnd(
     extensions: "permessage-deflate",
     url: "ws://localhost/",
     remoteAddress: null,
-    data: undefined,
     membership: null,
     request: () => new Request("http://localhost/"),
-  });
+  }, undefined);
   const onError = (error: unknown) => console.error(error);
   const runner = new HandlerRunner(socket, session, handler, onError, () => {});
   runner.start(new Uint8Array(0));
