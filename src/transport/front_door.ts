@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import { clearTimeout, setTimeout } from "node:timers";
 import { joinBytes } from "../codec/byte_buffer.ts";
@@ -14,6 +13,7 @@ import type {
   TransportReceiver,
 } from "../connection/transport.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
+import { toLatin1 } from "../handshake/head_lines.ts";
 import { readUpgradeHead } from "../handshake/upgrade_head.ts";
 import { type HandshakeSocket, maxEarly } from "./handshake_socket.ts";
 import { NodeSocketTransport } from "./node_socket.ts";
@@ -160,7 +160,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
   accept(
     head: string,
   ): { transport: Transport; early: Uint8Array<ArrayBuffer> } {
-    this.#transport.write([Buffer.from(head, "latin1")]);
+    this.#transport.write([toLatin1(head)]);
     const early = joinBytes(this.#early);
     this.#early = [];
     this.#transport.resume();
