@@ -121,7 +121,7 @@ async function exceed(example: ExampleProcess, ada: Client): Promise<void> {
 }
 
 /** Milliseconds between pings: time for a client to answer on a busy machine. */
-const heartbeat = "1500";
+const heartbeat = "4000";
 const silences = ["before", "after"].map((which) => {
   const script = `migrate/from_ws/${which}.ts`;
   const silence = startSilence(script);
