@@ -9,7 +9,6 @@ import {
   type CloseOptions,
   WebSocketConnection,
 } from "./connection/connection.ts";
-import { describe } from "./describe.ts";
 import { createDeferred, type Deferred } from "./connection/deferred.ts";
 import {
   type ConnectionOptions,
@@ -30,6 +29,7 @@ import {
   offersFor,
   prepareDeflate,
 } from "./deflate/permessage_deflate.ts";
+import { describe } from "./describe.ts";
 import { WebSocketError } from "./error.ts";
 import {
   checkRequestHeaders,

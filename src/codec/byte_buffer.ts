@@ -61,15 +61,19 @@ export class ByteBuffer {
   }
 }
 
-const buffers = (globalThis as {
+// Read through globalThis: the codec runs where there is no Buffer as well.
+const { Buffer } = globalThis as {
   Buffer?: { allocUnsafeSlow(length: number): Uint8Array<ArrayBuffer> };
-}).Buffer;
+};
 
-/** Bytes that are written over, so that they need not be cleared first. */
-function allocate(length: number): Uint8Array<ArrayBuffer> {
-  return buffers === undefined || length < 4096
+/** To clear fewer bytes than that costs less than the way around it. */
+const clearedBelow = 4096;
+
+/** Memory that may hold anything: all of it has to be written over. */
+function allocateUncleared(length: number): Uint8Array<ArrayBuffer> {
+  return Buffer === undefined || length < clearedBelow
     ? new Uint8Array(length)
-    : new Uint8Array(buffers.allocUnsafeSlow(length).buffer);
+    : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }
 
 /** Joins chunks; a single one is given back as it is. */
@@ -79,7 +83,7 @@ export function joinBytes(
   if (chunks.length === 1) return chunks[0] as Uint8Array<ArrayBuffer>;
   let length = 0;
   for (const chunk of chunks) length += chunk.length;
-  const joined = allocate(length);
+  const joined = allocateUncleared(length);
   let offset = 0;
   for (const chunk of chunks) {
     joined.set(chunk, offset);

@@ -10,10 +10,10 @@ import {
   MessageEncoder,
   type MessageSource,
 } from "../codec/message_encoder.ts";
-import { describe } from "../describe.ts";
 import type { StageController } from "../codec/stage.ts";
 import type { DeflateStage } from "../deflate/deflate_stage.ts";
 import { SharedMessage } from "../deflate/shared_message.ts";
+import { describe } from "../describe.ts";
 import type { OutgoingFrame, Role } from "../frame.ts";
 import type { Counters } from "../metrics/counters.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";

@@ -5,8 +5,8 @@
  */
 import type { MessageFragment } from "../codec/message.ts";
 import { isBinary, toBytes } from "../codec/message_encoder.ts";
-import { describe } from "../describe.ts";
 import { encodeUtf8, Utf8Validator } from "../codec/utf8.ts";
+import { describe } from "../describe.ts";
 
 /** A part of a message that is sent as a stream. */
 export type StreamChunk = string | ArrayBuffer | ArrayBufferView;

@@ -211,7 +211,6 @@ export class DenoTlsTransport implements Transport {
   readonly #onWritten = (length: number): void => this.#written(length);
   /** See {@linkcode Transport}. */
   readonly copies = true;
-  /** See {@linkcode Transport}. */
   /** The peer's address. */
   readonly remoteAddress: NetworkAddress;
 

@@ -30,7 +30,6 @@ export class DuplexTransport implements Transport {
   #closed = false;
   /** See {@linkcode Transport}. */
   readonly copies = false;
-  /** See {@linkcode Transport}. */
   /** The address that was given. */
   readonly remoteAddress: NetworkAddress | null;
 

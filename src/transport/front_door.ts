@@ -12,8 +12,8 @@ import type {
   Transport,
   TransportReceiver,
 } from "../connection/transport.ts";
-import type { HandshakeRequest } from "../handshake/request.ts";
 import { toLatin1 } from "../handshake/head_lines.ts";
+import type { HandshakeRequest } from "../handshake/request.ts";
 import { readUpgradeHead } from "../handshake/upgrade_head.ts";
 import { type HandshakeSocket, maxEarly } from "./handshake_socket.ts";
 import { NodeSocketTransport } from "./node_socket.ts";

@@ -27,6 +27,7 @@ export class AcceptedHandshake implements ConnectionDetails {
    * @param request Its head.
    * @param secure Whether it came over TLS.
    * @param host The host that the client meant.
+   * @param settled The rest, as it is.
    */
   constructor(
     request: HandshakeRequest,

@@ -1,6 +1,6 @@
 /**
- * How many bytes of memory are allocated as `Uint8Array`s while something runs:
- * what it costs, without the noise of a garbage collector.
+ * How many bytes of memory are allocated for `Uint8Array`s, cleared or not, while
+ * something runs: what it costs, without the noise of a garbage collector.
  */
 export function allocatedBy(
   run: () => void,
