@@ -15,6 +15,8 @@ const sideBySide = 4;
 const highWaterMark = 64 * 1024;
 /** After so many messages, other work of the process has its turn. */
 const messagesInARow = 16;
+/** The same, after so many bytes: a few milliseconds of work. */
+const bytesInARow = 1024 * 1024;
 /** What a frame costs in the queue beside its bytes, so that empty ones count. */
 const frameOverhead = 32;
 
@@ -75,6 +77,8 @@ export class MessageQueue<
   /** The message whose next frame is awaited, if it does not just pass. */
   #arriving: QueuedMessage<Input> | null = null;
   #waitingBytes = 0;
+  /** How many bytes were compressed or inflated since other work had its turn. */
+  #bytesInARow = 0;
   #running = false;
   #open: MessageCodec | null = null;
   #frameArrived: (() => void) | null = null;
@@ -202,7 +206,10 @@ export class MessageQueue<
       return passed;
     }
     // What follows may have enough, and much can come of little.
-    if (!this.#isWhole(frame) || this.#controller.ready) return undefined;
+    if (
+      !this.#isWhole(frame) || this.#controller.ready ||
+      this.#bytesInARow >= bytesInARow
+    ) return undefined;
     const result = this.#begin(frame);
     if (result === null || result instanceof Promise) return result;
     this.#enqueueWhole(frame, result);
@@ -222,6 +229,7 @@ export class MessageQueue<
     const { counter } = this.#rules;
     counter.before += payload.length;
     counter.after += coded.payload.length;
+    this.#bytesInARow += Math.max(payload.length, coded.payload.length);
   }
 
   #isWhole(frame: Input): boolean {
@@ -263,7 +271,12 @@ export class MessageQueue<
     let messages = 0;
     try {
       while (!this.empty) {
-        if (++messages % messagesInARow === 0) await nextTurn();
+        if (
+          ++messages % messagesInARow === 0 || this.#bytesInARow >= bytesInARow
+        ) {
+          await nextTurn();
+          this.#bytesInARow = 0;
+        }
         if (this.#over) return;
         await this.#perform(this.#messages[0]);
         if (this.#over) return;

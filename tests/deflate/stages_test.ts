@@ -721,4 +721,29 @@ for (const [name, takeover, make] of inflaters) {
     }
     assert.equal(joinedLength(sink.items), count * 200_000);
   });
+
+  test(`much that comes of little leaves other work its turns: ${name}`, async () => {
+    const stage = new InflateStage(make());
+    const sink = new Sink<Frame>();
+    const payload = syncFlushed(new Uint8Array(200_000));
+    const count = 100;
+    let most = 0;
+    let before = 0;
+    const look = (): void => {
+      const length = joinedLength(sink.items);
+      most = Math.max(most, length - before);
+      before = length;
+    };
+    for (let index = 0; index < count; index++) {
+      // Of one chunk of bytes: nobody waits for the promise.
+      stage.transform(incoming(Opcode.Binary, payload, { rsv1: true }), sink);
+    }
+    look();
+    while (stage.settled !== undefined) {
+      await new Promise((resolve) => setImmediate(resolve));
+      look();
+    }
+    assert.equal(joinedLength(sink.items), count * 200_000);
+    assert.ok(most < 3_000_000, `${most} bytes in one turn`);
+  });
 }
