@@ -817,7 +817,7 @@ function flood(
   fragment: Uint8Array,
 ): { message: DecodedMessage; grown: number } {
   const count = 2_000_000;
-  const perChunk = 10_000;
+  const perChunk = 50_000;
   const chunk = concatBytes(Array.from({ length: perChunk }, () => fragment));
   const frames = new FrameDecoder({ role: "client" });
   const messages = new MessageDecoder();

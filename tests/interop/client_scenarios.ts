@@ -100,7 +100,7 @@ export function testServer(
             deflate,
             seed: seed(),
             manner: "fragmented",
-            messages: 100,
+            messages: 40,
           });
         }
       }
@@ -117,7 +117,7 @@ export function testServer(
           wishes: client ? false : {},
           seed: seed(),
           manner: "fragmented",
-          messages: 100,
+          messages: 40,
         });
       }
     });
@@ -142,7 +142,7 @@ export function testServer(
         deflate: { backend },
         seed: seed(),
         manner: "pipelined",
-        messages: 1000,
+        messages: 400,
       });
     }
   });
