@@ -55,6 +55,8 @@ async function open(url: string, appearance?: Appearance): Promise<Page> {
 }
 
 async function join(page: Page, name: string, room: string): Promise<void> {
+  // In the background there are few frames, for which a click waits.
+  await page.bringToFront();
   await page.getByLabel("Your name").fill(name);
   await page.getByLabel("Room", { exact: true }).fill(room);
   await page.getByRole("button", { name: "Join" }).click();
