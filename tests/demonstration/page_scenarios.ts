@@ -6,12 +6,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import process from "node:process";
-import {
-  type BrowserContextOptions,
-  chromium,
-  type Locator,
-  type Page,
-} from "playwright-core";
+import { chromium, type Locator, type Page } from "playwright-core";
 import { answerRequests, pick } from "../interop/answer_requests.ts";
 import { type BarePage, openBarePage } from "../support/bare_chromium.ts";
 import { chromiumArguments } from "../support/chromium.ts";
@@ -21,6 +16,11 @@ const browser = await chromium.launch({
   executablePath: process.argv[2],
   args: [...chromiumArguments],
 });
+/**
+ * What all pages are in. One for each page would cost more than the page; the
+ * page keeps nothing in the browser that another page could find.
+ */
+const context = await browser.newContext();
 /** How long a page may take for anything, in milliseconds. */
 const patience = 10_000;
 const mebibyte = 1024 * 1024;
@@ -28,11 +28,12 @@ const mebibyte = 1024 * 1024;
 /** What went wrong in the pages of a scenario, as they say themselves. */
 let complaints: string[] = [];
 
-async function open(
-  url: string,
-  options: BrowserContextOptions = {},
-): Promise<Page> {
-  const context = await browser.newContext(options);
+interface Appearance {
+  readonly colorScheme: "light" | "dark";
+  readonly viewport: { readonly width: number; readonly height: number };
+}
+
+async function open(url: string, appearance?: Appearance): Promise<Page> {
   const page = await context.newPage();
   page.setDefaultTimeout(patience);
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -44,12 +45,18 @@ async function open(
     complaints.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
+  if (appearance !== undefined) {
+    await page.emulateMedia({ colorScheme: appearance.colorScheme });
+    await page.setViewportSize(appearance.viewport);
+  }
   await page.goto(url);
   await page.locator("#state[data-state=open]").waitFor();
   return page;
 }
 
 async function join(page: Page, name: string, room: string): Promise<void> {
+  // In the background there are few frames, for which a click waits.
+  await page.bringToFront();
   await page.getByLabel("Your name").fill(name);
   await page.getByLabel("Room", { exact: true }).fill(room);
   await page.getByRole("button", { name: "Join" }).click();
@@ -343,7 +350,7 @@ await answerRequests(async ({ scenario, url }) => {
   try {
     await pick(scenarios, scenario)(url);
   } finally {
-    await Promise.all(browser.contexts().map((context) => context.close()));
+    await Promise.all(context.pages().map((page) => page.close()));
   }
   assert.deepEqual(complaints, []);
 });

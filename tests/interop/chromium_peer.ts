@@ -6,42 +6,53 @@
 import { readFile } from "node:fs/promises";
 import { stripTypeScriptTypes } from "node:module";
 import process from "node:process";
-import { chromium } from "playwright-core";
-import { chromiumArguments } from "../support/chromium.ts";
+import { openBarePage } from "../support/bare_chromium.ts";
 import { answerRequests } from "./answer_requests.ts";
 import type { RunScenario, ScenarioOptions } from "./standard_websocket.ts";
+
+/** What the page has of `standard_websocket.ts`. */
+interface Scenarios {
+  scenarios: Record<string, RunScenario>;
+}
 
 const source = stripTypeScriptTypes(
   await readFile(new URL("./standard_websocket.ts", import.meta.url), "utf8"),
 );
 
-const browser = await chromium.launch({
-  executablePath: process.argv[2],
-  args: [...chromiumArguments],
-});
-const page = await browser.newPage({ ignoreHTTPSErrors: true });
+const page = await openBarePage(process.argv[2]);
+let openUrl: string | undefined;
 
 await answerRequests(async ({ scenario, url, page: pageUrl, options }) => {
   if (pageUrl === undefined) throw new Error("no page to connect from");
-  if (page.url() !== pageUrl) {
-    await page.goto(pageUrl);
-    await page.addScriptTag({
-      type: "module",
-      content: `${source}
-globalThis.scenarios = standardScenarios(WebSocket);`,
-    });
-    // A module in the page runs in its own time.
-    await page.waitForFunction(() => "scenarios" in globalThis);
+  if (openUrl !== pageUrl) {
+    openUrl = undefined;
+    await page.goTo(pageUrl);
+    await page.evaluate(importScenarios, source);
+    openUrl = pageUrl;
   }
   return await page.evaluate(
-    async ([scenario, url, options]) => {
-      const { scenarios } = globalThis as unknown as {
-        scenarios: Record<string, RunScenario>;
-      };
-      return await scenarios[scenario](url, options);
-    },
-    [scenario, url, options as ScenarioOptions | undefined] as const,
+    runScenario,
+    scenario,
+    url,
+    options as ScenarioOptions | undefined,
   );
 });
 
-await browser.close();
+await page.close();
+
+/** To be run in the page. */
+async function importScenarios(source: string): Promise<void> {
+  const file = new Blob([source], { type: "text/javascript" });
+  const { standardScenarios } = await import(URL.createObjectURL(file));
+  (globalThis as unknown as Scenarios).scenarios = standardScenarios(WebSocket);
+}
+
+/** To be run in the page. */
+async function runScenario(
+  scenario: string,
+  url: string,
+  options?: ScenarioOptions,
+): Promise<string | void> {
+  const { scenarios } = globalThis as unknown as Scenarios;
+  return await scenarios[scenario](url, options);
+}
