@@ -67,7 +67,7 @@ for (const backend of backends) {
   }
 
   // Without context there is little to lose, and Node's streams are slow.
-  const count = keepsContext(usualOffer, usual) ? 3000 : 1000;
+  const count = keepsContext(usualOffer, usual) ? 3000 : 500;
   test(`${title}, stays in step over ${count} messages`, async () => {
     await run({
       scenario: "conversation",
@@ -83,7 +83,7 @@ for (const backend of backends) {
       scenario: "conversation",
       path: "/echo?compress=-0-1-",
       deflate,
-      options: { offer: usualOffer, seed: seed(), count: 1000 },
+      options: { offer: usualOffer, seed: seed(), count: 400 },
       extensions: answerTo(usualOffer, deflate),
     });
   });

@@ -125,7 +125,7 @@ async function publishMany(server: Server): Promise<Message[]> {
     if (below(2) === 0) return new TextEncoder().encode(text);
     return Uint8Array.from({ length: size }, () => below(256));
   };
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 30; round++) {
     for (let count = below(6); count >= 0; count--) {
       const message = make();
       const compress = [undefined, undefined, true, false][below(4)];
