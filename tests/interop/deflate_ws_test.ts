@@ -83,7 +83,7 @@ for (const backend of backends) {
               perMessageDeflate: optionsFor(takeover),
               fragments: true,
               seed: seed(),
-              count: 100,
+              count: 50,
             },
             extensions: answerTo(takeover, usual),
           });
@@ -103,7 +103,7 @@ for (const backend of backends) {
           options: {
             perMessageDeflate: { ...optionsFor(takeover), threshold: 1024 },
             seed: seed(),
-            count: 500,
+            count: 200,
           },
           extensions: answerTo(takeover, usual),
         });
@@ -125,7 +125,7 @@ for (const backend of backends) {
         options: {
           perMessageDeflate: { ...optionsFor({}), zlibDeflateOptions },
           seed: seed(),
-          count: 100,
+          count: 50,
         },
         extensions: answerTo({}, usual),
       });

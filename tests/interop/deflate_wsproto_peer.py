@@ -217,7 +217,7 @@ def cut_payloads(url, offer, seed, level, pings):
     with connect(url, offer, level=level) as client:
         random = Random(seed)
         messages = VariedMessages(random)
-        everything = [*messages.one_of_each() * 3, messages.long()]
+        everything = [*messages.one_of_each() * 2, messages.long()]
         random.shuffle(everything)
         for message in everything:
             kind, data = encoded(message)
@@ -250,7 +250,7 @@ def mixed(url, offer, seed, expected):
     with connect(url, offer) as client:
         random = Random(seed)
         messages = VariedMessages(random)
-        for index in range(300):
+        for index in range(120):
             message = messages.next()
             if random.randrange(2):
                 client.send_compressed(message)
