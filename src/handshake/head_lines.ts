@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import { encodeUtf8 } from "../codec/utf8.ts";
 import { type HeaderEntry, isFieldContent } from "./header.ts";
-import { isToken, trimWhitespace } from "./header_syntax.ts";
+import { isTokenCharacter, isWhitespace } from "./header_syntax.ts";
 
 /** Bytes as text, one character each. */
 export function latin1(bytes: Uint8Array): string {
@@ -27,8 +27,34 @@ export function toLatin1(text: string): Uint8Array {
  * would continue the line before: that is obsolete.
  */
 export function parseHeaderLine(line: string): HeaderEntry | null {
-  const colon = line.indexOf(":");
-  const name = line.slice(0, Math.max(0, colon));
-  const value = trimWhitespace(line.slice(colon + 1));
-  return isToken(name) && isFieldContent(value) ? [name, value] : null;
+  const header: string[] = [];
+  return readHeaderLine(line, 0, line.length, header)
+    ? header as [string, string]
+    : null;
+}
+
+/**
+ * Adds the name and the value of a header line to others.
+ *
+ * @param text A head.
+ * @param start Where in it the line begins.
+ * @param end Where it ends, without its line break.
+ * @returns Whether it is one; see {@linkcode parseHeaderLine}.
+ */
+export function readHeaderLine(
+  text: string,
+  start: number,
+  end: number,
+  headers: string[],
+): boolean {
+  let colon = start;
+  while (isTokenCharacter(text.charCodeAt(colon))) colon++;
+  if (colon === start || colon >= end || text[colon] !== ":") return false;
+  let from = colon + 1;
+  while (from < end && isWhitespace(text.charCodeAt(from))) from++;
+  while (end > from && isWhitespace(text.charCodeAt(end - 1))) end--;
+  const value = text.slice(from, end);
+  if (!isFieldContent(value)) return false;
+  headers.push(text.slice(start, colon), value);
+  return true;
 }

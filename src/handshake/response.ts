@@ -110,6 +110,14 @@ const bodyHeaders: readonly string[] = [
 export function formatResponseHead(
   status: number,
   headers: Iterable<HeaderEntry>,
+  statusText?: string,
+): string {
+  return formatStatusLine(status, statusText) + formatHeaders(headers) + "\r\n";
+}
+
+/** Formats the first line of {@linkcode formatResponseHead}. */
+export function formatStatusLine(
+  status: number,
   statusText: string = statusTexts.get(status) ?? "",
 ): string {
   if (!(Number.isInteger(status) && status >= 100 && status <= 599)) {
@@ -123,12 +131,17 @@ export function formatResponseHead(
         "line break or control character, and none above U+00FF",
     );
   }
-  let head = `HTTP/1.1 ${status} ${statusText}\r\n`;
+  return `HTTP/1.1 ${status} ${statusText}\r\n`;
+}
+
+/** Formats the lines of headers; see {@linkcode formatResponseHead}. */
+export function formatHeaders(headers: Iterable<HeaderEntry>): string {
+  let lines = "";
   for (const [name, value] of headers) {
     checkHeader(name, value);
-    head += `${name}: ${value}\r\n`;
+    lines += `${name}: ${value}\r\n`;
   }
-  return head + "\r\n";
+  return lines;
 }
 
 /**

@@ -3,7 +3,7 @@
  * (RFC 9112, section 3).
  */
 
-import { latin1, parseHeaderLine } from "./head_lines.ts";
+import { latin1, readHeaderLine } from "./head_lines.ts";
 import { listContains } from "./header_syntax.ts";
 import type { HandshakeRequest } from "./request.ts";
 
@@ -84,12 +84,13 @@ export function readUpgradeHead(
 
 /** Names and values in turn; `null` if a line is no header. */
 function parseHeaders(text: string): string[] | null {
-  const lines = text.split("\r\n");
   const rawHeaders: string[] = [];
-  for (let index = 1; index < lines.length; index++) {
-    const header = parseHeaderLine(lines[index]);
-    if (header === null) return null;
-    rawHeaders.push(...header);
+  let lineBreak = text.indexOf("\r\n");
+  while (lineBreak !== -1) {
+    const start = lineBreak + 2;
+    lineBreak = text.indexOf("\r\n", start);
+    const end = lineBreak === -1 ? text.length : lineBreak;
+    if (!readHeaderLine(text, start, end, rawHeaders)) return null;
   }
   return rawHeaders;
 }

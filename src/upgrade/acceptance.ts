@@ -26,8 +26,8 @@ import {
 } from "../handshake/request.ts";
 import {
   checkResponseHeaders,
-  formatResponseHead,
-  type HeaderEntry,
+  formatHeaders,
+  formatStatusLine,
 } from "../handshake/response.ts";
 import {
   checkSelectedProtocol,
@@ -150,20 +150,22 @@ function acceptingHead(
   extensions: string,
   headers: UpgradeAnswer["headers"],
 ): string {
-  const lines: HeaderEntry[] = [
-    ["Upgrade", "websocket"],
-    ["Connection", "Upgrade"],
-    ["Sec-WebSocket-Accept", acceptValue(offer.key, sha1)],
-  ];
-  if (protocol !== "") lines.push(["Sec-WebSocket-Protocol", protocol]);
-  if (extensions !== "") lines.push(["Sec-WebSocket-Extensions", extensions]);
+  let head = `${beginning}Sec-WebSocket-Accept: ${
+    acceptValue(offer.key, sha1)
+  }\r\n`;
+  if (protocol !== "") head += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
+  if (extensions !== "") head += `Sec-WebSocket-Extensions: ${extensions}\r\n`;
   if (headers !== undefined) {
     const own = new Headers(headers);
     checkResponseHeaders(own);
-    lines.push(...own);
+    head += formatHeaders(own);
   }
-  return formatResponseHead(101, lines);
+  return head + "\r\n";
 }
+
+/** What the head of every accepting response begins with. */
+const beginning = formatStatusLine(101) +
+  formatHeaders([["Upgrade", "websocket"], ["Connection", "Upgrade"]]);
 
 function sha1(text: string): string {
   return createHash("sha1").update(text).digest("base64");

@@ -63,7 +63,7 @@ export class HandshakeDecider {
     try {
       const offer = this.#check(request);
       if (upgrade === null) {
-        this.#acceptor.accept(request, socket, offer, {});
+        this.#acceptor.accept(request, socket, offer, nothingWanted);
       } else {
         this.#ask(upgrade, request, socket, offer);
       }
@@ -184,6 +184,9 @@ export class HandshakeDecider {
     recordHandshake(this.#counters, request, socket, status, message);
   }
 }
+
+/** What there is for an answer without an `upgrade` hook. */
+const nothingWanted: UpgradeAnswer = {};
 
 /** Other realms and frameworks have `Response` classes of their own. */
 function isResponse(answer: unknown): answer is Response {
