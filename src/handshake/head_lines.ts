@@ -7,11 +7,11 @@ import { encodeUtf8 } from "../codec/utf8.ts";
 import { type HeaderEntry, isFieldContent } from "./header.ts";
 import { isTokenCharacter, isWhitespace } from "./header_syntax.ts";
 
-/** Bytes as text, one character each. */
-export function latin1(bytes: Uint8Array): string {
+/** The first bytes as text, one character each. */
+export function latin1(bytes: Uint8Array, length = bytes.length): string {
   // `String.fromCharCode(...bytes)` takes 8 µs for a head, and a TextDecoder of
   // that name decodes windows-1252.
-  const { buffer, byteOffset, length } = bytes;
+  const { buffer, byteOffset } = bytes;
   return Buffer.from(buffer, byteOffset, length).toString("latin1");
 }
 

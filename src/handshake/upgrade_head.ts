@@ -75,7 +75,7 @@ export function readUpgradeHead(
   if (bytes[0] < 0x41 || bytes[0] > 0x5a) return "other";
   const end = findEnd(bytes);
   if (end === -1) return bytes.length < maxHeadLength ? "incomplete" : "other";
-  const text = latin1(bytes.subarray(0, end));
+  const text = latin1(bytes, end);
   if (parseRequestLine(requestLineOf(text)) === null) return "other";
   const rawHeaders = parseHeaders(text);
   if (rawHeaders === null || !asksForWebSocket(rawHeaders)) return "other";

@@ -161,7 +161,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
     head: string,
   ): { transport: Transport; early: Uint8Array<ArrayBuffer> } {
     this.#transport.write([toLatin1(head)]);
-    const early = joinBytes(this.#early);
+    const early = this.#early.length === 0 ? nothing : joinBytes(this.#early);
     this.#early = [];
     this.#transport.resume();
     return { transport: this.#transport, early };
@@ -192,6 +192,8 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
     if (this.#earlyLength >= maxEarly) this.#transport.pause();
   }
 }
+
+const nothing = new Uint8Array(0);
 
 const nobody: TransportReceiver = {
   receive() {},
