@@ -4,7 +4,7 @@
  */
 
 import { latin1, readHeaderLine } from "./head_lines.ts";
-import { listContains } from "./header_syntax.ts";
+import { equalsIgnoringCase, listContains } from "./header_syntax.ts";
 import type { HandshakeRequest } from "./request.ts";
 
 /** How long a head may be, as with `node:http`. */
@@ -99,7 +99,7 @@ function asksForWebSocket(rawHeaders: readonly string[]): boolean {
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index];
     if (
-      name.length === 7 && name.toLowerCase() === "upgrade" &&
+      equalsIgnoringCase(name, "upgrade") &&
       listContains(rawHeaders[index + 1], "websocket")
     ) return true;
   }
@@ -111,16 +111,19 @@ function requestLineOf(text: string): string {
   return end === -1 ? text : text.slice(0, end);
 }
 
+/** The bytes may be a `Buffer`, whose own makes 300 bytes of garbage in Deno. */
+const { indexOf } = Uint8Array.prototype;
+
 /** Where the line break before the empty line begins; -1 if there is none. */
 function findEnd(bytes: Uint8Array): number {
   const limit = Math.min(bytes.length, maxHeadLength) - 3;
-  let index = bytes.indexOf(0x0d);
+  let index = indexOf.call(bytes, 0x0d);
   while (index !== -1 && index < limit) {
     if (
       bytes[index + 1] === 0x0a && bytes[index + 2] === 0x0d &&
       bytes[index + 3] === 0x0a
     ) return index;
-    index = bytes.indexOf(0x0d, index + 1);
+    index = indexOf.call(bytes, 0x0d, index + 1);
   }
   return -1;
 }

@@ -64,10 +64,13 @@ const handshakes = channel("weir:handshake");
 const connections = channel("weir:connection");
 const closes = channel("weir:close");
 
-/** Publishes a {@linkcode HandshakeDiagnostic}, if anybody listens. */
-export function publishHandshake(make: () => HandshakeDiagnostic): void {
-  if (!handshakes.hasSubscribers) return;
-  const diagnostic = make();
+/** Whether anybody listens for {@linkcode publishHandshake}. */
+export function handshakesAreHeard(): boolean {
+  return handshakes.hasSubscribers;
+}
+
+/** Publishes a {@linkcode HandshakeDiagnostic}. */
+export function publishHandshake(diagnostic: HandshakeDiagnostic): void {
   // What keeps a head as its text shows nothing when it is printed.
   const { method, target, httpVersion, rawHeaders } = diagnostic.request;
   handshakes.publish({

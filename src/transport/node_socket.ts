@@ -17,6 +17,7 @@ interface SocketMembers {
   readonly remoteAddress?: string;
   readonly remotePort?: number;
   setNoDelay?(noDelay: boolean): void;
+  readonly timeout?: number;
   setTimeout?(milliseconds: number): void;
 }
 
@@ -64,7 +65,7 @@ export class NodeSocketTransport implements Transport {
     this.remoteAddress = addressOf(socket);
     socket.setNoDelay?.(true);
     // A limit that the HTTP server may have set ends with the handshake.
-    socket.setTimeout?.(0);
+    if (!(socket instanceof Socket) || socket.timeout) socket.setTimeout?.(0);
   }
 
   /** See {@linkcode Transport}. */

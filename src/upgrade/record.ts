@@ -6,7 +6,10 @@
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
 import type { Counters } from "../metrics/counters.ts";
-import { publishHandshake } from "../transport/diagnostics.ts";
+import {
+  handshakesAreHeard,
+  publishHandshake,
+} from "../transport/diagnostics.ts";
 import type { HandshakeSocket } from "../transport/handshake_socket.ts";
 
 /**
@@ -31,11 +34,12 @@ export function recordHandshake(
   } else {
     counters.handshakesAccepted++;
   }
-  publishHandshake(() => ({
+  if (!handshakesAreHeard()) return;
+  publishHandshake({
     request,
     remoteAddress: socket.remoteAddress,
     status,
     reason,
     socket: connection,
-  }));
+  });
 }
