@@ -279,11 +279,14 @@ for (const backend of backends) {
           JSON.stringify(longest)
         }`,
       );
-      // The best of a few rounds, as the machine has other work as well.
-      assert.ok(longest.out < 250, "compressing 16 MiB");
-      assert.ok(longest.in < 250, "inflating 16 MiB");
-      assert.ok(longest["/length"] < 150, "inflating many for readable");
-      assert.ok(longest["/hook"] < 150, "inflating many for a hook");
+      // The better of two rounds, as the machine has other work as well: with nine
+      // of these tests at once on two processors, none takes half of that. How
+      // much is done in one turn, stages_test.ts counts.
+      const most = 300;
+      assert.ok(longest.out < most, "compressing 16 MiB");
+      assert.ok(longest.in < most, "inflating 16 MiB");
+      assert.ok(longest["/length"] < most, "inflating many for readable");
+      assert.ok(longest["/hook"] < most, "inflating many for a hook");
     });
   });
 }
