@@ -198,15 +198,15 @@ function assertSame(received: Sent[], sent: Sent[], what: string): void {
 }
 
 for (const backend of ["standard", "zlib"] as const) {
-  test(`2,000 varied messages with context takeover both ways stay in step: ${backend}`, async () => {
-    const random = seededRandom(`2,000 messages: ${backend}`);
+  test(`10,000 varied messages with context takeover both ways stay in step: ${backend}`, async () => {
+    const random = seededRandom(`10,000 messages: ${backend}`);
     const deflate = { backend, threshold: 0 };
     const { server, client } = compressedPair(
       "permessage-deflate",
       { deflate, handler: { message: (socket, data) => socket.send(data) } },
       { deflate },
     );
-    const count = 2000;
+    const count = 10_000;
     const expected: Buffer[] = [];
     const receiving = (async () => {
       let index = 0;

@@ -137,7 +137,7 @@ for (const backend of backends) {
         // sent has been looked at when another one is answered twice.
         client.send(opcodes.ping, "seen");
         const other = await openCompressing(server, { path: "/length" });
-        for (let round = 0; round < 2; round++) {
+        for (let round = 0; round < 3; round++) {
           other.write(compressedFrames(opcodes.binary, new Uint8Array(5000)));
           assert.equal(await readText(other), "5000");
           peak = Math.max(peak, (await server.measure()).peak);
@@ -152,7 +152,7 @@ for (const backend of backends) {
     });
   });
 
-  test(`${backend}: 100 MB compressed come in through incoming with memory flat`, async () => {
+  test(`${backend}: 200 MB compressed come in through incoming with memory flat`, async () => {
     await withServer(backend, 16 * mebibyte, async (server) => {
       const { memory } = await server.measure();
       const client = await openCompressing(server, { path: "/incoming" });
@@ -161,7 +161,7 @@ for (const backend of backends) {
         syncFlushed(pattern(length)),
         [0, 0, 0xff, 0xff],
       ]);
-      const count = Math.ceil(100e6 / length);
+      const count = Math.ceil(200e6 / length);
       client.send(opcodes.binary, block, { fin: false, reserved: rsv1 });
       await flood(client, frame(0, block, { fin: false }), count - 1);
       client.send(0, Uint8Array.of(0));
@@ -171,16 +171,16 @@ for (const backend of backends) {
       assert.equal(await readText(client), String(count * length));
       const { peak } = await server.measure();
       const growth = peak - memory;
-      console.log(`${backend}: 100 MB in: +${growth / 1e6} MB`);
-      assert.ok(growth < 90e6, `${growth} bytes`);
+      console.log(`${backend}: 200 MB in: +${growth / 1e6} MB`);
+      assert.ok(growth < 120e6, `${growth} bytes`);
     });
   });
 
-  test(`${backend}: 64 MiB go out through send(stream) compressed with memory flat`, async () => {
+  test(`${backend}: 200 MB go out through send(stream) compressed with memory flat`, async () => {
     await withServer(backend, 16 * mebibyte, async (server) => {
       const { memory } = await server.measure();
       const client = await openCompressing(server, { path: "/stream" });
-      client.send(opcodes.text, "64");
+      client.send(opcodes.text, "200");
       const inflater = createInflateRaw();
       let length = 0;
       inflater.on("data", (chunk: Uint8Array) => length += chunk.length);
@@ -200,12 +200,12 @@ for (const backend of backends) {
         inflater.flush(constants.Z_SYNC_FLUSH, resolve)
       );
       inflater.close();
-      assert.equal(length, 64 * mebibyte);
+      assert.equal(length, 200 * mebibyte);
       assert.ok(wire < length);
       const { peak } = await server.measure();
       const growth = peak - memory;
-      console.log(`${backend}: 64 MiB out: +${growth / 1e6} MB`);
-      assert.ok(growth < 60e6, `${growth} bytes`);
+      console.log(`${backend}: 200 MiB out: +${growth / 1e6} MB`);
+      assert.ok(growth < 120e6, `${growth} bytes`);
     });
   });
 
@@ -218,7 +218,7 @@ for (const backend of backends) {
         "/length": Infinity,
         "/hook": Infinity,
       };
-      for (let round = 0; round < 2; round++) {
+      for (let round = 0; round < 3; round++) {
         const client = await openCompressing(server, {
           path: "/large",
           offer: round % 2 === 0 ? withContext : undefined,
@@ -275,14 +275,14 @@ for (const backend of backends) {
         }
       }
       console.log(
-        `${backend}: longest turns, the better of two: ${
+        `${backend}: longest turns, best of three: ${
           JSON.stringify(longest)
         }`,
       );
-      // The better of two rounds, as the machine has other work as well: with nine
-      // of these tests at once on two processors, none takes half of that. How
-      // much is done in one turn, stages_test.ts counts.
-      const most = 300;
+      // The best of a few rounds, as the machine has other work as well; with nine
+      // of these tests at once on two processors, half of that. How much is done
+      // in one turn, stages_test.ts counts.
+      const most = 250;
       assert.ok(longest.out < most, "compressing 16 MiB");
       assert.ok(longest.in < most, "inflating 16 MiB");
       assert.ok(longest["/length"] < most, "inflating many for readable");

@@ -13,12 +13,12 @@ const converse = testServer({
   leastClientBits: 8,
 });
 
-test("client with websockets of Python, stays in step over 3,000 messages with context takeover both ways", async () => {
+test("client with websockets of Python, stays in step over 10,000 messages with context takeover both ways", async () => {
   await converse({
     deflate: { backend: "zlib", threshold: 0 },
     seed: 10_000,
     manner: "pipelined",
-    messages: 3000,
+    messages: 10_000,
     extensions: "permessage-deflate",
   });
 });

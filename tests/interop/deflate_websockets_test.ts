@@ -67,7 +67,7 @@ for (const backend of backends) {
   }
 
   // Without context there is little to lose, and Node's streams are slow.
-  const count = keepsContext(usualOffer, usual) ? 3000 : 500;
+  const count = keepsContext(usualOffer, usual) ? 10_000 : 2000;
   test(`${title}, stays in step over ${count} messages`, async () => {
     await run({
       scenario: "conversation",

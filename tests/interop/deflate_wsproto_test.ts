@@ -202,7 +202,7 @@ for (const backend of backends) {
   });
 
   // Without context there is little to lose, and Node's streams are slow.
-  const count = keepsContext({}, usual) ? 3000 : 500;
+  const count = keepsContext({}, usual) ? 10_000 : 2000;
   test(`${title}, stays in step over ${count} messages, some of them plain`, async () => {
     await run({
       scenario: "conversation",

@@ -62,11 +62,11 @@ test("100,000 subscribe and unsubscribe rounds leave memory where it was", async
   }
 });
 
-const subscribers = 300;
+const subscribers = 1000;
 const readingNothing = 10;
 
 for (const scheme of ["ws", "wss"] as const) {
-  test(`300 subscribers over ${scheme} of which 10 read nothing: the others get everything`, async () => {
+  test(`1,000 subscribers over ${scheme} of which 10 read nothing: the others get everything`, async () => {
     const child = start("feed.ts", [], scheme);
     const relays: Relay[] = [];
     const clients: Client[] = [];
@@ -82,7 +82,7 @@ for (const scheme of ["ws", "wss"] as const) {
         await connect(new URL("/idle", relays[count].url).href);
       }
       while (clients.length < subscribers) {
-        await Promise.all(Array.from({ length: 29 }, () => connect(url)));
+        await Promise.all(Array.from({ length: 45 }, () => connect(url)));
       }
       for (const relay of relays) relay.hold();
       const reading = clients.slice(readingNothing);
