@@ -124,7 +124,6 @@ export function listContains(list: string, lowerCasedToken: string): boolean {
  * @param text The text to check, such as `example.com:8080` or `[::1]`.
  */
 export function isHost(text: string): boolean {
-  if (text !== "" && text === lastHost) return true;
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     // A comma is legal in a name, but in practice it joins two Host headers.
@@ -132,13 +131,8 @@ export function isHost(text: string): boolean {
       code <= 0x20 || code >= 0x7f || '"#,/<>?@\\^`{|}'.includes(text[index])
     ) return false;
   }
-  if (text === "" || !URL.canParse(`http://${text}/`)) return false;
-  lastHost = text;
-  return true;
+  return text !== "" && URL.canParse(`http://${text}/`);
 }
-
-/** Most requests to a server have the same, and a URL takes long to check. */
-let lastHost = "";
 
 /**
  * Quotes a text that a peer sent, for an error's message: printable ASCII with

@@ -17,7 +17,6 @@ interface SocketMembers {
   readonly remoteAddress?: string;
   readonly remotePort?: number;
   setNoDelay?(noDelay: boolean): void;
-  readonly timeout?: number;
   setTimeout?(milliseconds: number): void;
 }
 
@@ -65,7 +64,7 @@ export class NodeSocketTransport implements Transport {
     this.remoteAddress = addressOf(socket);
     socket.setNoDelay?.(true);
     // A limit that the HTTP server may have set ends with the handshake.
-    if (!(socket instanceof Socket) || socket.timeout) socket.setTimeout?.(0);
+    socket.setTimeout?.(0);
   }
 
   /** See {@linkcode Transport}. */
