@@ -150,11 +150,13 @@ function acceptingHead(
   extensions: string,
   headers: UpgradeAnswer["headers"],
 ): string {
-  let head = `${beginning}Sec-WebSocket-Accept: ${
-    acceptValue(offer.key, sha1)
-  }\r\n`;
-  if (protocol !== "") head += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
-  if (extensions !== "") head += `Sec-WebSocket-Extensions: ${extensions}\r\n`;
+  let head = `${beginning}${acceptValue(offer.key, sha1)}\r\n`;
+  if (protocol !== "") {
+    head += formatHeaders([["Sec-WebSocket-Protocol", protocol]]);
+  }
+  if (extensions !== "") {
+    head += formatHeaders([["Sec-WebSocket-Extensions", extensions]]);
+  }
   if (headers !== undefined) {
     const own = new Headers(headers);
     checkResponseHeaders(own);
@@ -163,9 +165,10 @@ function acceptingHead(
   return head + "\r\n";
 }
 
-/** What the head of every accepting response begins with. */
+/** The head of every accepting response, up to the value that accepts the key. */
 const beginning = formatStatusLine(101) +
-  formatHeaders([["Upgrade", "websocket"], ["Connection", "Upgrade"]]);
+  formatHeaders([["Upgrade", "websocket"], ["Connection", "Upgrade"]]) +
+  "Sec-WebSocket-Accept: ";
 
 function sha1(text: string): string {
   return createHash("sha1").update(text).digest("base64");

@@ -185,7 +185,7 @@ export class HandshakeDecider {
   }
 }
 
-/** What there is for an answer without an `upgrade` hook. */
+/** The answer of a hook that returns nothing, or that is not there. */
 const nothingWanted: UpgradeAnswer = {};
 
 /** Other realms and frameworks have `Response` classes of their own. */
@@ -201,7 +201,7 @@ function isResponse(answer: unknown): answer is Response {
  * @throws {TypeError} If it is neither an object nor nothing.
  */
 function checkAnswer(answer: unknown): UpgradeAnswer {
-  if (answer === undefined) return {};
+  if (answer === undefined) return nothingWanted;
   if (typeof answer === "object" && answer !== null) return answer;
   throw new TypeError(
     `the \`upgrade\` hook returns a Response to refuse, an object or nothing to accept, not ${
