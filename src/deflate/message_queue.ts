@@ -78,7 +78,7 @@ export class MessageQueue<
   #arriving: QueuedMessage<Input> | null = null;
   #waitingBytes = 0;
   /** How many bytes were compressed or inflated since other work had its turn. */
-  #bytesInARow = 0;
+  #bytesSinceTurn = 0;
   #running = false;
   #open: MessageCodec | null = null;
   #frameArrived: (() => void) | null = null;
@@ -208,7 +208,7 @@ export class MessageQueue<
     // What follows may have enough, and much can come of little.
     if (
       !this.#isWhole(frame) || this.#controller.ready ||
-      this.#bytesInARow >= bytesInARow
+      this.#bytesSinceTurn >= bytesInARow
     ) return undefined;
     const result = this.#begin(frame);
     if (result === null || result instanceof Promise) return result;
@@ -229,7 +229,7 @@ export class MessageQueue<
     const { counter } = this.#rules;
     counter.before += payload.length;
     counter.after += coded.payload.length;
-    this.#bytesInARow += Math.max(payload.length, coded.payload.length);
+    this.#bytesSinceTurn += Math.max(payload.length, coded.payload.length);
   }
 
   #isWhole(frame: Input): boolean {
@@ -272,10 +272,11 @@ export class MessageQueue<
     try {
       while (!this.empty) {
         if (
-          ++messages % messagesInARow === 0 || this.#bytesInARow >= bytesInARow
+          ++messages % messagesInARow === 0 ||
+          this.#bytesSinceTurn >= bytesInARow
         ) {
           await nextTurn();
-          this.#bytesInARow = 0;
+          this.#bytesSinceTurn = 0;
         }
         if (this.#over) return;
         await this.#perform(this.#messages[0]);
