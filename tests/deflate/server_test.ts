@@ -275,9 +275,7 @@ for (const backend of backends) {
         }
       }
       console.log(
-        `${backend}: longest turns, best of three: ${
-          JSON.stringify(longest)
-        }`,
+        `${backend}: longest turns, best of three: ${JSON.stringify(longest)}`,
       );
       // The best of a few rounds, as the machine has other work as well; with nine
       // of these tests at once on two processors, half of that. How much is done
