@@ -4,6 +4,7 @@
  * @module
  */
 import { WebSocketConnection } from "./connection/connection.ts";
+import { createContext } from "./connection/context.ts";
 import {
   checkHandler,
   type Handler,
@@ -97,8 +98,7 @@ export function accept<Data = unknown>(
   const deflate = resolveDeflateOptions(options.deflate);
   const session = new Session(
     new DuplexTransport(duplex, remoteAddress),
-    role,
-    resolveConnectionOptions(options),
+    createContext(role, resolveConnectionOptions(options)),
     stagesForAgreed(extensions, role, deflate),
   );
   const member = options.topics === undefined
@@ -108,7 +108,6 @@ export function accept<Data = unknown>(
     protocol: options.protocol ?? "",
     extensions,
     url: request.url.replace(/^http/, "ws"),
-    remoteAddress,
     membership: member,
     request: () => request,
   }, options.data as Data);

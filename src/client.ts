@@ -9,6 +9,7 @@ import {
   type CloseOptions,
   WebSocketConnection,
 } from "./connection/connection.ts";
+import { createContext } from "./connection/context.ts";
 import { createDeferred, type Deferred } from "./connection/deferred.ts";
 import {
   type ConnectionOptions,
@@ -291,15 +292,13 @@ export class WebSocketStream {
     const agreement = checkAnswer(agreed, this.#deflate);
     const session = new Session(
       transport,
-      "client",
-      this.#connectionOptions,
+      createContext("client", this.#connectionOptions),
       agreement && createDeflateStages(agreement, "client", this.#deflate!),
     );
     const connection = new WebSocketConnection(session, {
       protocol,
       extensions,
       url: this.#target.url,
-      remoteAddress: transport.remoteAddress,
       membership: null,
       request: () => requestOf(this.#request),
     }, undefined);

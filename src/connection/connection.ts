@@ -22,8 +22,6 @@ export interface ConnectionDetails {
   readonly extensions: string;
   /** See {@linkcode WebSocketConnection.url}. */
   readonly url: string;
-  /** See {@linkcode WebSocketConnection.remoteAddress}. */
-  readonly remoteAddress: NetworkAddress | null;
   /** What `subscribe()` and the like do; `null` where there are no topics. */
   readonly membership: Membership | null;
   /** Makes the {@linkcode WebSocketConnection.request}. */
@@ -218,7 +216,7 @@ export class WebSocketConnection<Data = unknown> {
 
   /** The peer's address, or `null` where the transport has none. */
   get remoteAddress(): NetworkAddress | null {
-    return this.#details.remoteAddress;
+    return this.#session.remoteAddress;
   }
 
   /** Bytes that were sent and have not been handed to the system yet. */

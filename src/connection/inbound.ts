@@ -4,16 +4,14 @@
  *
  * @module
  */
-import { CloseCode } from "../close.ts";
 import type { Message, MessageFragment } from "../codec/message.ts";
-import { encodeUtf8 } from "../codec/utf8.ts";
-import { WebSocketError } from "../error.ts";
+import { IncomingBodies, type QueuedBody } from "./incoming_bodies.ts";
 import {
   type BodyOwner,
-  IncomingBody,
-  IncomingMessage,
+  type IncomingMessage,
   partOverhead,
 } from "./incoming_message.ts";
+import { type IncomingSource, IncomingStream } from "./incoming_stream.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { alreadySent } from "./outbound.ts";
 
@@ -35,15 +33,6 @@ export interface MessageHook {
   takeMessage(message: Message): unknown;
 }
 
-/** Who takes the messages. */
-type Consumer = "none" | "hook" | "readable" | "incoming";
-
-/** A message that was begun, on its way to `incoming`. */
-interface QueuedBody {
-  readonly type: "text" | "binary";
-  readonly body: IncomingBody;
-}
-
 /** What a message costs in the queue beside its bytes, so that empty ones count. */
 const messageOverhead = 32;
 
@@ -51,28 +40,18 @@ const messageOverhead = 32;
 export class Inbound implements BodyOwner {
   readonly #owner: InboundOwner;
   readonly #options: ResolvedConnectionOptions;
-  #consumer: Consumer = "none";
   /** What waits. Made with the first that has to. */
   #queue: (Message | QueuedBody)[] | null = null;
   #head = 0;
   #size = 0;
 
+  // Who takes the messages is one of these three.
   #hook: MessageHook | null = null;
+  #readable: IncomingStream<Message> | null = null;
+  #incoming: IncomingBodies | null = null;
+
   #hookBusy = false;
   #held = false;
-
-  #readable: ReadableStream<Message> | null = null;
-  #incoming: ReadableStream<IncomingMessage> | null = null;
-  #controller:
-    | ReadableStreamDefaultController<Message>
-    | ReadableStreamDefaultController<IncomingMessage>
-    | null = null;
-  /** Whether the stream's reader waits for a message. */
-  #wanted = false;
-  /** The body whose message is arriving. */
-  #arriving: IncomingBody | null = null;
-  /** The body that was handed out last. */
-  #handedOut: IncomingBody | null = null;
 
   #whenDrained: (() => void) | null = null;
   #refusing = false;
@@ -92,18 +71,21 @@ export class Inbound implements BodyOwner {
 
   /** Whether the messages go to a stream's reader. */
   get isStream(): boolean {
-    return this.#consumer === "readable" || this.#consumer === "incoming";
+    return this.#stream !== null;
+  }
+
+  get #stream(): IncomingStream<Message> | IncomingBodies | null {
+    return this.#readable ?? this.#incoming;
   }
 
   /** Has messages delivered to a hook. */
   deliverTo(hook: MessageHook): void {
     this.#hook = hook;
-    this.#consumer = "hook";
   }
 
   /** Has messages discarded, if nobody has asked for them. */
   discardUnlessTaken(): void {
-    if (this.#consumer !== "none") return;
+    if (this.#hook !== null || this.isStream) return;
     this.deliverTo(discarding);
     this.#runHook();
   }
@@ -122,34 +104,32 @@ export class Inbound implements BodyOwner {
   /** The messages as a stream. */
   get readable(): ReadableStream<Message> {
     if (this.#readable === null) {
-      this.#take("readable");
-      this.#readable = new ReadableStream<Message>(
-        this.#source<Message>((controller) => {
-          const message = this.#shift() as Message;
-          this.#release(sizeOf(message));
-          controller.enqueue(message);
-        }),
-        { highWaterMark: 0 },
-      );
+      this.#checkUntaken("readable");
+      this.#readable = new IncomingStream(this.#source((item) => {
+        const message = item as Message;
+        this.#release(sizeOf(message));
+        return message;
+      }));
     }
-    return this.#readable;
+    return this.#readable.stream;
   }
 
   /** The messages as a stream of such as can be read while they arrive. */
   get incoming(): ReadableStream<IncomingMessage> {
     if (this.#incoming === null) {
-      this.#take("incoming");
+      this.#checkUntaken("incoming");
       this.#owner.inboundWantsFragments();
-      this.#incoming = new ReadableStream<IncomingMessage>(
-        this.#source<IncomingMessage>((controller) => {
-          const message = this.#handOut(this.#shift());
+      this.#incoming = new IncomingBodies(
+        this.#source((item) => {
+          const message = this.#incoming!.handOut(item);
           this.#release(messageOverhead);
-          controller.enqueue(message);
+          return message;
         }),
-        { highWaterMark: 0 },
+        this,
+        this.#options.maxMessageSize,
       );
     }
-    return this.#incoming;
+    return this.#incoming.stream;
   }
 
   /** A message has arrived. */
@@ -167,19 +147,12 @@ export class Inbound implements BodyOwner {
 
   /** A part of a message has arrived. */
   pushFragment({ type, first, fin, payload }: MessageFragment): void {
-    if (this.#refusing) return;
-    if (first) {
-      this.#arriving = new IncomingBody(this);
-      this.#enqueue({ type, body: this.#arriving }, messageOverhead);
-    }
-    const body = this.#arriving;
-    if (body === null) return;
+    const bodies = this.#incoming;
+    if (this.#refusing || bodies === null) return;
+    if (first) this.#enqueue(bodies.begin(type), messageOverhead);
+    if (!bodies.arriving) return;
     this.#size += payload.length + partOverhead;
-    body.push(payload);
-    if (fin) {
-      body.end();
-      this.#arriving = null;
-    }
+    bodies.push(payload, fin);
   }
 
   /** A body was read, or its bytes are not wanted. */
@@ -194,7 +167,7 @@ export class Inbound implements BodyOwner {
    * anything.
    */
   finish(drained: () => void): void {
-    this.#failArriving();
+    this.#incoming?.failArriving(this.#error);
     if (this.#isDrained()) drained();
     else this.#whenDrained = drained;
   }
@@ -206,7 +179,7 @@ export class Inbound implements BodyOwner {
   refuse(): void {
     this.#refusing = true;
     this.#whenDrained = null;
-    if (this.#consumer === "hook") {
+    if (this.#hook !== null) {
       this.#queue = null;
       this.#head = 0;
       this.#size = 0;
@@ -222,77 +195,53 @@ export class Inbound implements BodyOwner {
   end(error: unknown): void {
     this.#ended = true;
     this.#error = error;
-    this.#failArriving();
-    if (this.#consumer === "hook") {
+    this.#incoming?.failArriving(error);
+    if (this.#hook !== null) {
       this.#queue = null;
       this.#head = 0;
     } else if (this.#isEmpty()) {
-      this.#endStream();
+      this.#stream?.end(error);
     }
   }
 
-  #failArriving(): void {
-    this.#arriving?.fail(
-      this.#error ?? new WebSocketError(
-        "the connection closed in the middle of this message",
-        { closeCode: CloseCode.AbnormalClosure },
-      ),
+  #checkUntaken(wanted: "readable" | "incoming"): void {
+    if (this.#hook === null && !this.isStream) return;
+    const taken = this.#hook !== null
+      ? "the hooks"
+      : this.#readable !== null
+      ? "`readable`"
+      : "`incoming`";
+    throw new TypeError(
+      `\`${wanted}\` can't be used: the messages of this connection already go to ${taken}`,
     );
-    this.#arriving = null;
   }
 
-  #take(consumer: Consumer): void {
-    if (this.#consumer !== "none") {
-      const taken = this.#consumer === "hook"
-        ? "the hooks"
-        : `\`${this.#consumer}\``;
-      throw new TypeError(
-        `\`${consumer}\` can't be used: the messages of this connection already go to ${taken}`,
-      );
-    }
-    this.#consumer = consumer;
-  }
-
-  #source<Item extends Message | IncomingMessage>(
-    enqueueNext: (controller: ReadableStreamDefaultController<Item>) => void,
-  ): UnderlyingDefaultSource<Item> {
+  /** @param toItem Makes what the application gets of what waited. */
+  #source<Item>(
+    toItem: (item: Message | QueuedBody) => Item,
+  ): IncomingSource<Item> {
     return {
-      start: (controller) => {
-        this.#controller = controller as ReadableStreamDefaultController<
-          Message
-        >;
+      take: () => {
+        this.#incoming?.skipUnread();
+        return this.#isEmpty() ? undefined : toItem(this.#shift());
       },
-      pull: (controller) => {
-        this.#skipUnread();
-        if (!this.#isEmpty()) {
-          enqueueNext(controller);
-          return;
-        }
-        this.#wanted = true;
-        if (this.#ended) this.#endStream();
+      readerWaits: () => {
+        if (this.#ended) this.#stream!.end(this.#error);
         else this.#settleDrained();
       },
-      cancel: (reason) => {
-        this.#controller = null;
-        this.#owner.inboundCancelled(reason);
-      },
+      cancelled: (reason) => this.#owner.inboundCancelled(reason),
     };
   }
 
   #enqueue(item: Message | QueuedBody, size: number): void {
-    const wanted = this.#wanted;
-    this.#wanted = false;
-    const controller = this.#controller;
-    if (!wanted || controller === null) {
+    if (this.#readable?.wanted) {
+      this.#readable.give(item as Message);
+    } else if (this.#incoming?.wanted) {
+      this.#incoming.give(this.#incoming.handOut(item));
+    } else {
       this.#queue ??= [];
       this.#queue.push(item);
       this.#size += size;
-    } else if (this.#consumer === "readable") {
-      (controller as ReadableStreamDefaultController<Message>)
-        .enqueue(item as Message);
-    } else {
-      (controller as ReadableStreamDefaultController<IncomingMessage>)
-        .enqueue(this.#handOut(item));
     }
   }
 
@@ -321,40 +270,12 @@ export class Inbound implements BodyOwner {
     if (wasFull && !this.full) this.#owner.inboundChanged();
   }
 
-  /** Makes of a queued message what `incoming` gives. */
-  #handOut(item: Message | QueuedBody): IncomingMessage {
-    const { type, body } = typeof item === "object" && "body" in item
-      ? item
-      : this.#toBody(item);
-    this.#handedOut = body;
-    return new IncomingMessage(type, body, this.#options.maxMessageSize);
-  }
-
-  /** Messages that arrived whole before `incoming` was asked for come out of it as well. */
-  #toBody(message: Message): QueuedBody {
-    const body = new IncomingBody(this);
-    body.push(typeof message === "string" ? encodeUtf8(message) : message);
-    body.end();
-    return { type: typeof message === "string" ? "text" : "binary", body };
-  }
-
-  #skipUnread(): void {
-    this.#handedOut?.skip();
-    this.#handedOut = null;
-  }
-
   /** Whether the application has nothing left that arrived before the peer's Close. */
   #isDrained(): boolean {
-    switch (this.#consumer) {
-      case "none":
-        return true;
-      case "hook":
-        return this.#isEmpty() && !this.#hookBusy;
-      default:
-        // A reader that does not wait for the next message is still at work on
-        // the last one.
-        return this.#isEmpty() && (this.#wanted || this.#controller === null);
-    }
+    if (this.#hook !== null) return this.#isEmpty() && !this.#hookBusy;
+    const stream = this.#stream;
+    return stream === null ||
+      this.#isEmpty() && (stream.wanted || stream.over);
   }
 
   #settleDrained(): void {
@@ -362,14 +283,6 @@ export class Inbound implements BodyOwner {
     const drained = this.#whenDrained;
     this.#whenDrained = null;
     drained();
-  }
-
-  #endStream(): void {
-    const controller = this.#controller;
-    if (controller === null) return;
-    this.#controller = null;
-    if (this.#error === null) controller.close();
-    else controller.error(this.#error);
   }
 
   #callHook(message: Message): void {

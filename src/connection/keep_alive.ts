@@ -78,13 +78,18 @@ export class KeepAlive {
 
 const shared = new Map<string, KeepAlive>();
 
-/** The one {@linkcode KeepAlive} of all connections with these times. */
+/**
+ * The one {@linkcode KeepAlive} of all connections with these times. Who keeps it
+ * while it has no members shares it only with those who keep it as well.
+ */
 export function sharedKeepAlive(interval: number, timeout: number): KeepAlive {
   const name = `${interval}/${timeout}`;
   let keepAlive = shared.get(name);
   if (keepAlive === undefined) {
-    keepAlive = new KeepAlive(interval, timeout, () => shared.delete(name));
-    shared.set(name, keepAlive);
+    const made = new KeepAlive(interval, timeout, () => {
+      if (shared.get(name) === made) shared.delete(name);
+    });
+    shared.set(name, keepAlive = made);
   }
   return keepAlive;
 }

@@ -14,11 +14,10 @@ import type { StageController } from "../codec/stage.ts";
 import type { DeflateStage } from "../deflate/deflate_stage.ts";
 import { SharedMessage } from "../deflate/shared_message.ts";
 import { describe } from "../describe.ts";
-import type { OutgoingFrame, Role } from "../frame.ts";
-import type { Counters } from "../metrics/counters.ts";
+import type { OutgoingFrame } from "../frame.ts";
+import type { ConnectionContext } from "./context.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
 import { isIncomingBody } from "./incoming_message.ts";
-import type { ResolvedConnectionOptions } from "./options.ts";
 import { type StreamChunk, writeStream } from "./stream_message.ts";
 import type { Transport } from "./transport.ts";
 import { WriteBuffer, type WriteBufferOwner } from "./write_buffer.ts";
@@ -59,6 +58,15 @@ interface Task {
   readonly sent: Deferred<void>;
 }
 
+/** The messages that wait, from the first one to the last. */
+class TaskQueue {
+  tasks: Task[] = [];
+  /** How many bytes they have, and the one has that is at work. */
+  size = 0;
+  /** Reads the message that is at work, if it is a stream. */
+  reader: ReadableStreamDefaultReader<StreamChunk> | null = null;
+}
+
 /** What `send()` returns while nothing has to wait: always the same promise. */
 export const alreadySent: Promise<void> = Promise.resolve();
 
@@ -69,19 +77,18 @@ const noOptions: SendOptions = {};
 export class Outbound
   implements StageController<OutgoingFrame>, WriteBufferOwner {
   readonly #owner: OutboundOwner;
-  readonly #options: ResolvedConnectionOptions;
-  readonly #buffer: WriteBuffer;
+  readonly #transport: Transport;
+  readonly #context: ConnectionContext;
+  /** Made for what is written; a quiet connection has none. */
+  #buffer: WriteBuffer | null = null;
   readonly #deflate: DeflateStage | null;
   /** The option of the message that is being encoded. */
   #compress: boolean | undefined;
   /** Whether its bytes come from this library's own stream, and nobody else has them. */
   #given = false;
   #heldPong: PingPongMessage | null = null;
-  /** Made with the first one, as most messages need none. */
-  #tasks: Task[] | null = null;
-  #taskSize = 0;
-  #running = false;
-  #reader: ReadableStreamDefaultReader<StreamChunk> | null = null;
+  /** There is one while messages wait, as most do not. */
+  #queue: TaskQueue | null = null;
   #finish: (() => void) | null = null;
   /**
    * Gives what `send()` rejects with, once the connection closes. Mostly nobody
@@ -92,51 +99,52 @@ export class Outbound
   #sealed = false;
 
   /**
-   * Makes the outgoing half of a connection in the given role.
+   * Makes the outgoing half of a connection.
    *
    * @param deflate Compresses messages, where that was agreed.
-   * @param counters What it adds to.
    */
   constructor(
     transport: Transport,
     owner: OutboundOwner,
-    role: Role,
-    options: ResolvedConnectionOptions,
+    context: ConnectionContext,
     deflate: DeflateStage | null,
-    counters: Counters,
   ) {
+    this.#transport = transport;
     this.#owner = owner;
-    this.#options = options;
+    this.#context = context;
     this.#deflate = deflate;
-    this.#buffer = new WriteBuffer(
-      transport,
-      this,
-      role,
-      options.writableHighWaterMark,
-      counters,
-    );
   }
 
   /** Bytes that were accepted and not handed to the system yet. */
   get bufferedAmount(): number {
-    return this.#taskSize + (this.#deflate?.waitingBytes ?? 0) +
-      this.#buffer.bufferedAmount;
+    return (this.#queue?.size ?? 0) + (this.#deflate?.waitingBytes ?? 0) +
+      (this.#buffer ?? this.#transport).bufferedAmount;
   }
 
   /** How many bytes there is room for below the high-water mark. */
   get desiredSize(): number {
-    const room = this.#options.writableHighWaterMark - this.bufferedAmount;
+    const room = this.#context.options.writableHighWaterMark -
+      this.bufferedAmount;
     return this.#isFull() ? Math.min(0, room) : room;
   }
 
   /** Whether the transport holds more than the high-water mark. */
   get full(): boolean {
-    return this.#buffer.full;
+    return this.#buffer !== null && this.#buffer.full;
   }
 
   /** Whether it takes no more messages. */
   get refusing(): boolean {
     return this.#refuses !== null;
+  }
+
+  /** Where frames are written to. */
+  get #output(): WriteBuffer {
+    return this.#buffer ??= new WriteBuffer(
+      this.#transport,
+      this,
+      this.#context,
+    );
   }
 
   get #refusal(): unknown {
@@ -145,7 +153,7 @@ export class Outbound
 
   /** How many bytes were handed to the system so far. */
   get progress(): number {
-    return this.#buffer.progress;
+    return this.#buffer?.progress ?? 0;
   }
 
   /** Sends a message behind those before it. */
@@ -153,9 +161,9 @@ export class Outbound
     if (this.#refuses !== null) return this.#refuse(message);
     if (typeof message !== "string" && !isBinary(message)) {
       assertSendable(message);
-      return this.#queue(message, options);
+      return this.#enqueueTask(message, options);
     }
-    if (this.#running) return this.#queue(message, options);
+    if (this.#queue !== null) return this.#enqueueTask(message, options);
     const wasFull = this.#isFull();
     this.#compress = options.compress;
     messageEncoder.transform(message, this);
@@ -164,7 +172,7 @@ export class Outbound
     if (this.#deflate !== null && this.#deflate.waitingBytes > 0) {
       return this.#sendCompressed(message, this.#deflate);
     }
-    return this.#buffer.ready ?? alreadySent;
+    return this.#output.ready ?? alreadySent;
   }
 
   /**
@@ -178,8 +186,8 @@ export class Outbound
   deliver(message: SharedMessage, lossy: boolean): boolean {
     if (this.#refuses !== null) return false;
     if (lossy && this.desiredSize <= 0) return false;
-    if (this.#running) {
-      this.#queue(message, noOptions);
+    if (this.#queue !== null) {
+      this.#enqueueTask(message, noOptions);
       return !this.#sealed;
     }
     const wasFull = this.#isFull();
@@ -188,29 +196,29 @@ export class Outbound
       this.#checkOverflow();
       return !this.#sealed;
     }
-    this.#buffer.flushIfMuch();
+    this.#output.flushIfMuch();
     return true;
   }
 
   /** Sends a control frame, ahead of messages that wait. */
   control(message: PingPongMessage | CloseMessage): void {
-    if (message.type === "pong" && this.#buffer.full) {
+    if (message.type === "pong" && this.full) {
       // Only the most recent ping has to be answered (RFC 6455 section 5.5.3).
       this.#heldPong = message;
     } else {
-      messageEncoder.transform(message, this.#buffer);
+      messageEncoder.transform(message, this.#output);
     }
   }
 
   /** The message encoder's output, on its way through the other stages. */
   enqueue(frame: OutgoingFrame): void {
     if (this.#deflate === null) {
-      this.#buffer.enqueue(this.#given ? { ...frame, given: true } : frame);
+      this.#output.enqueue(this.#given ? { ...frame, given: true } : frame);
     } else {
       const compress = this.#compress;
       this.#deflate.transform(
         compress === undefined ? frame : { ...frame, compress },
-        this.#buffer,
+        this.#output,
       );
     }
   }
@@ -222,17 +230,17 @@ export class Outbound
 
   /** Keeps what is sent from now on for one write. */
   cork(): void {
-    this.#buffer.cork();
+    this.#output.cork();
   }
 
   /** Writes what came together since {@linkcode cork}. */
   uncork(): void {
-    this.#buffer.uncork();
+    this.#output.uncork();
   }
 
   /** Lets go of what is of use only while messages are sent. */
   rest(): void {
-    this.#buffer.rest();
+    if (this.#buffer?.idle) this.#buffer = null;
   }
 
   /**
@@ -264,11 +272,13 @@ export class Outbound
     this.#sealed = true;
     this.#finish = null;
     this.#deflate?.close();
-    this.#reader?.cancel(refusal()).catch(() => {});
-    const tasks = this.#tasks;
-    this.#tasks = null;
-    this.#taskSize = 0;
-    for (const { message, sent } of tasks ?? []) {
+    const queue = this.#queue;
+    if (queue === null) return;
+    queue.reader?.cancel(refusal()).catch(() => {});
+    const { tasks } = queue;
+    queue.tasks = [];
+    queue.size = 0;
+    for (const { message, sent } of tasks) {
       cancelUnread(message, refusal());
       sent.reject(refusal());
     }
@@ -276,13 +286,13 @@ export class Outbound
 
   /** Writes what is pending and ends the transport's outgoing direction. */
   end(): void {
-    this.#buffer.end();
+    this.#output.end();
   }
 
   /** The transport is gone. */
   destroy(refusal: () => unknown): void {
     this.abandon(refusal);
-    this.#buffer.destroy(refusal);
+    this.#output.destroy(refusal);
   }
 
   /** See {@linkcode WriteBufferOwner}. */
@@ -290,7 +300,7 @@ export class Outbound
     const pong = this.#heldPong;
     if (pong !== null) {
       this.#heldPong = null;
-      messageEncoder.transform(pong, this.#buffer);
+      messageEncoder.transform(pong, this.#output);
     }
     this.#owner.outboundDrained();
   }
@@ -302,7 +312,7 @@ export class Outbound
 
   /** Runs what {@linkcode finish} has prepared, once nothing waits. */
   #runFinish(): void {
-    if (this.#finish === null || this.#running) return;
+    if (this.#finish === null || this.#queue !== null) return;
     const compressing = this.#deflate?.settled;
     if (compressing !== undefined) {
       compressing.then(() => this.#runFinish());
@@ -314,13 +324,14 @@ export class Outbound
   }
 
   #isFull(): boolean {
-    return this.#buffer.full || (this.#deflate !== null &&
-      this.#deflate.waitingBytes >= this.#options.writableHighWaterMark);
+    return this.full || (this.#deflate !== null &&
+      this.#deflate.waitingBytes >=
+        this.#context.options.writableHighWaterMark);
   }
 
   #checkOverflow(): void {
     const { bufferedAmount } = this;
-    if (bufferedAmount > this.#options.maxBufferedBytes) {
+    if (bufferedAmount > this.#context.options.maxBufferedBytes) {
       this.#owner.outboundOverflowed(bufferedAmount);
     }
   }
@@ -335,49 +346,51 @@ export class Outbound
     const sent = createDeferred<void>();
     (deflate.settled ?? alreadySent).then(() => {
       if (this.#sealed) sent.reject(this.#refusal);
-      else (this.#buffer.ready ?? alreadySent).then(sent.resolve, sent.reject);
+      else (this.#output.ready ?? alreadySent).then(sent.resolve, sent.reject);
     });
     return sent.promise;
   }
 
   #encodeShared(message: SharedMessage): void {
-    if (this.#deflate === null) this.#buffer.enqueue(message);
-    else this.#deflate.transform(message, this.#buffer);
+    if (this.#deflate === null) this.#output.enqueue(message);
+    else this.#deflate.transform(message, this.#output);
   }
 
-  #queue(
+  #enqueueTask(
     message: Sendable | SharedMessage,
     options: SendOptions,
   ): Promise<void> {
     const size = sizeOf(message);
     const task: Task = { message, options, size, sent: createDeferred() };
-    this.#tasks ??= [];
-    this.#tasks.push(task);
-    this.#taskSize += size;
-    if (!this.#running) this.#run();
+    const begins = this.#queue === null;
+    const queue = this.#queue ??= new TaskQueue();
+    queue.tasks.push(task);
+    queue.size += size;
+    if (begins) this.#run(queue);
     else this.#checkOverflow();
     return task.sent.promise;
   }
 
-  async #run(): Promise<void> {
-    this.#running = true;
+  async #run(queue: TaskQueue): Promise<void> {
     let task: Task | undefined;
-    while ((task = this.#tasks?.shift()) !== undefined) {
+    while ((task = queue.tasks.shift()) !== undefined) {
       try {
-        await this.#perform(task);
+        await this.#perform(task, queue);
         task.sent.resolve();
       } catch (error) {
         task.sent.reject(error);
       }
     }
-    this.#running = false;
-    this.#tasks = null;
+    this.#queue = null;
     this.#runFinish();
   }
 
-  async #perform({ message, options, size }: Task): Promise<void> {
+  async #perform(
+    { message, options, size }: Task,
+    queue: TaskQueue,
+  ): Promise<void> {
     if (message instanceof ReadableStream) {
-      return await this.#performStream(message, options);
+      return await this.#performStream(message, options, queue);
     }
     try {
       if (message instanceof SharedMessage) {
@@ -391,22 +404,23 @@ export class Outbound
       }
       await this.#deflate?.settled;
       // What did not become shorter goes out as it was, uncopied if it is large.
-      await this.#buffer.ready;
+      await this.#output.ready;
       if (this.#sealed) throw this.#refusal;
     } finally {
-      this.#taskSize = Math.max(0, this.#taskSize - size);
+      queue.size = Math.max(0, queue.size - size);
     }
   }
 
   async #performStream(
     stream: ReadableStream<StreamChunk>,
     options: SendOptions,
+    queue: TaskQueue,
   ): Promise<void> {
     let begun = false;
     const given = isIncomingBody(stream);
-    this.#reader = stream.getReader();
+    queue.reader = stream.getReader();
     try {
-      await writeStream(this.#reader, options.type, (fragment) => {
+      await writeStream(queue.reader, options.type, (fragment) => {
         begun = true;
         this.#given = given;
         const encoded = this.#encode(fragment, options);
@@ -417,7 +431,7 @@ export class Outbound
       if (begun && !this.#sealed) this.#owner.outboundBroken(error);
       throw error;
     } finally {
-      this.#reader = null;
+      queue.reader = null;
     }
   }
 
@@ -426,7 +440,7 @@ export class Outbound
     if (this.#sealed) return rejected(this.#refusal);
     this.#compress = options.compress;
     messageEncoder.transform(message, this);
-    return this.#deflate?.room ?? this.#buffer.ready ?? alreadySent;
+    return this.#deflate?.room ?? this.#output.ready ?? alreadySent;
   }
 }
 

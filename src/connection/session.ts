@@ -12,8 +12,6 @@ import type { StageController } from "../codec/stage.ts";
 import type { InflateStage } from "../deflate/inflate_stage.ts";
 import type { DeflateStages } from "../deflate/permessage_deflate.ts";
 import { ProtocolError, WebSocketError } from "../error.ts";
-import type { Role } from "../frame.ts";
-import { type Counters, uncounted } from "../metrics/counters.ts";
 import { afterThisTurn } from "../turn.ts";
 import {
   type CloseInfo,
@@ -22,18 +20,18 @@ import {
   type ClosingOwner,
   lostError,
 } from "./closing.ts";
+import type { ConnectionContext } from "./context.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
 import { Inbound, type InboundOwner } from "./inbound.ts";
-import {
-  type KeepAlive,
-  type KeepAliveMember,
-  sharedKeepAlive,
-} from "./keep_alive.ts";
-import type { ResolvedConnectionOptions } from "./options.ts";
+import type { KeepAliveMember } from "./keep_alive.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
 import { PendingPings } from "./ping.ts";
 import { ReceivingStages } from "./receiving_stages.ts";
-import type { Transport, TransportReceiver } from "./transport.ts";
+import type {
+  NetworkAddress,
+  Transport,
+  TransportReceiver,
+} from "./transport.ts";
 
 /** Whom a session tells of what is not a message. */
 export interface SessionOwner {
@@ -64,14 +62,11 @@ export class Session
   quietTicks = 0;
 
   readonly #transport: Transport;
-  readonly #options: ResolvedConnectionOptions;
-  readonly #role: Role;
+  readonly #context: ConnectionContext;
   readonly #inflate: InflateStage | null;
   /** Made for bytes that arrive; a quiet connection has none. */
   #stages: ReceivingStages | null = null;
   #fragments = false;
-  readonly #keepAlive: KeepAlive | null;
-  readonly #counters: Counters;
   #owner: SessionOwner | null = null;
   #pings: PendingPings | null = null;
   /** When keepalive has sent the ping whose pong has not come, or 0. */
@@ -92,34 +87,30 @@ export class Session
   #closed: Deferred<CloseInfo> | null = null;
 
   /**
-   * Makes the session of an end in the given role; {@linkcode start} begins it.
+   * Makes the session of one connection; {@linkcode start} begins it.
    *
-   * @param counters What it adds to.
+   * @param deflate Its stages of permessage-deflate, where that was agreed.
    */
   constructor(
     transport: Transport,
-    role: Role,
-    options: ResolvedConnectionOptions,
+    context: ConnectionContext,
     deflate: DeflateStages | null,
-    counters: Counters = uncounted,
   ) {
     this.#transport = transport;
-    this.#options = options;
-    this.#role = role;
-    this.#counters = counters;
+    this.#context = context;
     this.#inflate = deflate?.inflate ?? null;
-    this.inbound = new Inbound(this, options);
+    this.inbound = new Inbound(this, context.options);
     this.outbound = new Outbound(
       transport,
       this,
-      role,
-      options,
+      context,
       deflate?.deflate ?? null,
-      counters,
     );
-    const { keepAlive } = options;
-    this.#keepAlive = keepAlive &&
-      sharedKeepAlive(keepAlive.interval, keepAlive.timeout);
+  }
+
+  /** The peer's address, where there is one. */
+  get remoteAddress(): NetworkAddress | null {
+    return this.#transport.remoteAddress;
   }
 
   /** Where the connection stands. */
@@ -154,7 +145,7 @@ export class Session
    */
   start(owner: SessionOwner, head: Uint8Array<ArrayBuffer>): void {
     this.#owner = owner;
-    this.#keepAlive?.add(this);
+    this.#context.keepAlive?.add(this);
     if (head.length > 0) this.receive(head, false);
     this.#transport.start(this);
   }
@@ -220,7 +211,7 @@ export class Session
   /** See {@linkcode TransportReceiver}. */
   receive(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
     this.quietTicks = 0;
-    this.#counters.bytesReceived += chunk.length;
+    this.#context.counters.bytesReceived += chunk.length;
     if (this.#deaf) return;
     this.outbound.cork();
     try {
@@ -243,8 +234,8 @@ export class Session
   #decode(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
     this.#stages ??= new ReceivingStages(
       {
-        role: this.#role,
-        maxMessageSize: this.#options.maxMessageSize,
+        role: this.#context.role,
+        maxMessageSize: this.#context.options.maxMessageSize,
         fragments: this.#fragments,
       },
       this.#inflate,
@@ -281,7 +272,7 @@ export class Session
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#deaf = true;
-    this.#keepAlive?.delete(this);
+    this.#context.keepAlive?.delete(this);
     this.#inflate?.close();
     this.inboundChanged();
     const closing = this.#beginClosing();
@@ -298,10 +289,10 @@ export class Session
   enqueue(message: DecodedMessage): void {
     if (this.#deaf) return;
     if (typeof message === "string" || message instanceof Uint8Array) {
-      this.#counters.messagesReceived++;
+      this.#context.counters.messagesReceived++;
       this.inbound.push(message);
     } else if ("first" in message) {
-      if (message.fin) this.#counters.messagesReceived++;
+      if (message.fin) this.#context.counters.messagesReceived++;
       this.inbound.pushFragment(message);
     } else {
       this.#control(message);
@@ -391,7 +382,7 @@ export class Session
   outboundOverflowed(bufferedAmount: number): void {
     this.terminate(
       lostError(
-        `${bufferedAmount} bytes wait for a peer that does not read them, more than maxBufferedBytes (${this.#options.maxBufferedBytes}): await send(), or raise the limit`,
+        `${bufferedAmount} bytes wait for a peer that does not read them, more than maxBufferedBytes (${this.#context.options.maxBufferedBytes}): await send(), or raise the limit`,
       ),
     );
   }
@@ -425,15 +416,15 @@ export class Session
 
   /** See {@linkcode KeepAliveMember}. */
   keepAlivePing(): void {
-    this.#counters.keepAlivePings++;
+    this.#context.counters.keepAlivePings++;
     this.#keepAlivePingedAt = performance.now();
     this.outbound.control({ type: "ping", payload: new Uint8Array(0) });
   }
 
   /** See {@linkcode KeepAliveMember}. */
   keepAliveTimedOut(): void {
-    this.#counters.keepAliveTimeouts++;
-    const { interval, timeout } = this.#options.keepAlive!;
+    this.#context.counters.keepAliveTimeouts++;
+    const { interval, timeout } = this.#context.options.keepAlive!;
     const message =
       `the peer was silent for ${interval} ms and did not answer a ping within ${timeout} ms`;
     this.fail(
@@ -463,12 +454,17 @@ export class Session
   /** The pong has the payload of a keepalive ping: none. */
   #keepAliveAnswered(): void {
     if (this.#keepAlivePingedAt === 0) return;
-    this.#counters.roundTrips.add(performance.now() - this.#keepAlivePingedAt);
+    this.#context.counters.roundTrips.add(
+      performance.now() - this.#keepAlivePingedAt,
+    );
     this.#keepAlivePingedAt = 0;
   }
 
   #beginClosing(): Closing {
-    return this.#closing ??= new Closing(this, this.#options.closeTimeout);
+    return this.#closing ??= new Closing(
+      this,
+      this.#context.options.closeTimeout,
+    );
   }
 
   get #closeReceived(): boolean {
@@ -508,7 +504,9 @@ export class Session
   /** Both Close frames were exchanged: the server ends TCP first (section 7.1.1). */
   #endTransport(closing: Closing): void {
     closing.armTimer();
-    if (this.#role === "server" || closing.peerEnded) this.outbound.end();
+    if (this.#context.role === "server" || closing.peerEnded) {
+      this.outbound.end();
+    }
   }
 
   /** See {@linkcode ClosingOwner}. */
@@ -530,7 +528,7 @@ export class Session
     }
     if (closing.received === null) {
       closing.failure ??= lostError(
-        `the peer did not answer the Close frame within closeTimeout (${this.#options.closeTimeout} ms)`,
+        `the peer did not answer the Close frame within closeTimeout (${this.#context.options.closeTimeout} ms)`,
       );
     }
     this.#transport.destroy();

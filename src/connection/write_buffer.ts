@@ -6,8 +6,8 @@
 import { FrameEncoder } from "../codec/frame_encoder.ts";
 import { SharedFrame } from "../codec/shared_frame.ts";
 import type { StageController } from "../codec/stage.ts";
-import { isControl, type OutgoingFrame, type Role } from "../frame.ts";
-import type { Counters } from "../metrics/counters.ts";
+import { isControl, type OutgoingFrame } from "../frame.ts";
+import type { ConnectionContext } from "./context.ts";
 import { createDeferred, type Deferred } from "./deferred.ts";
 import { type Flushable, scheduleFlush } from "./flush_schedule.ts";
 import { nextTurn } from "../turn.ts";
@@ -27,10 +27,8 @@ export interface WriteBufferOwner {
 /** The end of the fused outgoing stages. */
 export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   readonly #transport: Transport;
-  readonly #role: Role;
-  readonly #highWaterMark: number;
   readonly #owner: WriteBufferOwner;
-  readonly #counters: Counters;
+  readonly #context: ConnectionContext;
   /** Has what is pending. Made with the first frame; a quiet connection has none. */
   #encoder: FrameEncoder | null = null;
   /** How many bytes the transport was given. */
@@ -43,25 +41,19 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   #drained: Deferred<void> | null = null;
   #over = false;
 
-  /**
-   * Makes the buffer of an end in the given role.
-   *
-   * @param owner Whom to tell.
-   * @param highWaterMark How many bytes wait for the peer before messages do.
-   * @param counters What it adds to.
-   */
+  /** @param owner Whom to tell. */
   constructor(
     transport: Transport,
     owner: WriteBufferOwner,
-    role: Role,
-    highWaterMark: number,
-    counters: Counters,
+    context: ConnectionContext,
   ) {
     this.#transport = transport;
-    this.#role = role;
-    this.#highWaterMark = highWaterMark;
     this.#owner = owner;
-    this.#counters = counters;
+    this.#context = context;
+  }
+
+  get #highWaterMark(): number {
+    return this.#context.options.writableHighWaterMark;
   }
 
   /** Bytes that were taken and not handed to the system yet. */
@@ -101,7 +93,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     // What keeps the very bytes may hand them to one who changes them.
     const own = frame instanceof SharedFrame && !this.#transport.copies;
     this.#encoder ??= new FrameEncoder({
-      role: this.#role,
+      role: this.#context.role,
       copyBelow: this.#highWaterMark,
     });
     this.#encoder.append(own ? frame.unshared() : frame);
@@ -144,9 +136,10 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     if (!this.#full) this.#write();
   }
 
-  /** Lets go of an encoder that has nothing. */
-  rest(): void {
-    if (this.#pending === 0) this.#encoder = null;
+  /** Whether nothing is on its way, so that a new buffer can go on as well. */
+  get idle(): boolean {
+    return !this.#corked && !this.#scheduled && !this.#full && !this.#over &&
+      this.bufferedAmount === 0;
   }
 
   /** Writes what is pending and ends the transport's outgoing direction. */
@@ -182,8 +175,9 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     const filling =
       length + this.#transport.bufferedAmount >= this.#highWaterMark;
     this.#given += length;
-    this.#counters.bytesSent += length;
-    this.#counters.messagesSent += this.#messages;
+    const { counters } = this.#context;
+    counters.bytesSent += length;
+    counters.messagesSent += this.#messages;
     this.#messages = 0;
     const chunks = encoder.take();
     const given = encoder.takeGiven();

@@ -285,6 +285,15 @@ function checkNoBody(headers: HandshakeHeaders): void {
   );
 }
 
+/**
+ * The host that the client meant, as in {@linkcode HandshakeOffer}.
+ *
+ * @param request One that was found valid.
+ */
+export function hostOf(request: HandshakeRequest): string {
+  return findHost(request.target, readHeaders(request.rawHeaders).host);
+}
+
 /** RFC 7230, section 5.4: the host in a whole URL precedes the header. */
 function findHost(target: string, host: string | null): string {
   if (host === null || !isHost(host)) {

@@ -7,6 +7,10 @@
 import { createHash } from "node:crypto";
 import { membershipOf, WebSocketConnection } from "../connection/connection.ts";
 import {
+  type ConnectionContext,
+  createContext,
+} from "../connection/context.ts";
+import {
   checkHandler,
   type ClosedCallback,
   type Handler,
@@ -45,7 +49,7 @@ import { recordHandshake } from "./record.ts";
 export class HandshakeAcceptor {
   readonly #options: ResolvedUpgradeOptions;
   readonly #handler: Handler;
-  readonly #counters: Counters;
+  readonly #context: ConnectionContext;
   readonly #sockets: Set<WebSocketConnection>;
   readonly #closed: ClosedCallback;
 
@@ -63,7 +67,7 @@ export class HandshakeAcceptor {
   ) {
     this.#options = options;
     this.#handler = handler;
-    this.#counters = counters;
+    this.#context = createContext("server", options.connection, counters);
     this.#sockets = sockets;
     // One for all connections.
     this.#closed = (connection, result) => {
@@ -89,8 +93,8 @@ export class HandshakeAcceptor {
     offer: HandshakeOffer,
     answer: UpgradeAnswer,
   ): void {
-    const { connection: connectionOptions, topics, onError } = this.#options;
-    const counters = this.#counters;
+    const { topics, onError } = this.#options;
+    const { counters } = this.#context;
     const { handler = this.#handler } = answer;
     if (handler !== this.#handler) checkHandler(handler);
     const protocol = this.#protocolFor(offer, answer);
@@ -109,18 +113,17 @@ export class HandshakeAcceptor {
     const { transport, early } = socket.accept(head);
     const session = new Session(
       transport,
-      "server",
-      connectionOptions,
+      this.#context,
       agreement &&
         createDeflateStages(agreement, "server", deflateOptions!, counters),
-      counters,
     );
-    const accepted = new AcceptedHandshake(request, secure, offer.host, {
+    const accepted = new AcceptedHandshake(
+      request,
+      secure,
       protocol,
       extensions,
-      remoteAddress: transport.remoteAddress,
-      membership: joinTopics(topics, session.outbound),
-    });
+      joinTopics(topics, session.outbound),
+    );
     const connection = new WebSocketConnection(session, accepted, answer.data);
     this.#sockets.add(connection);
     const runner = new HandlerRunner(

@@ -4,8 +4,7 @@
  * @module
  */
 import type { ConnectionDetails } from "../connection/connection.ts";
-import type { NetworkAddress } from "../connection/transport.ts";
-import type { HandshakeRequest } from "../handshake/request.ts";
+import { type HandshakeRequest, hostOf } from "../handshake/request.ts";
 import type { Member } from "../topics/topics.ts";
 import { pathOf, requestOf } from "./request.ts";
 
@@ -16,45 +15,36 @@ export class AcceptedHandshake implements ConnectionDetails {
   /** See {@linkcode ConnectionDetails}. */
   readonly extensions: string;
   /** See {@linkcode ConnectionDetails}. */
-  readonly remoteAddress: NetworkAddress | null;
-  /** See {@linkcode ConnectionDetails}. */
   readonly membership: Member;
   readonly #request: HandshakeRequest;
   readonly #secure: boolean;
-  readonly #host: string;
 
   /**
-   * @param request Its head.
+   * @param request Its head, which was checked.
    * @param secure Whether it came over TLS.
-   * @param host The host that the client meant.
-   * @param settled The rest, as it is.
    */
   constructor(
     request: HandshakeRequest,
     secure: boolean,
-    host: string,
-    settled: Pick<
-      AcceptedHandshake,
-      "protocol" | "extensions" | "remoteAddress" | "membership"
-    >,
+    protocol: string,
+    extensions: string,
+    membership: Member,
   ) {
     this.#request = request;
     this.#secure = secure;
-    this.#host = host;
-    this.protocol = settled.protocol;
-    this.extensions = settled.extensions;
-    this.remoteAddress = settled.remoteAddress;
-    this.membership = settled.membership;
+    this.protocol = protocol;
+    this.extensions = extensions;
+    this.membership = membership;
   }
 
   /** See {@linkcode ConnectionDetails}. */
   get url(): string {
     const scheme = this.#secure ? "wss" : "ws";
-    return `${scheme}://${this.#host}${pathOf(this.#request)}`;
+    return `${scheme}://${hostOf(this.#request)}${pathOf(this.#request)}`;
   }
 
   /** See {@linkcode ConnectionDetails}. */
   request(): Request {
-    return requestOf(this.#request, this.#secure, this.#host);
+    return requestOf(this.#request, this.#secure, hostOf(this.#request));
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { WebSocketConnection } from "../../src/connection/connection.ts";
+import { createContext } from "../../src/connection/context.ts";
 import { type Handler, HandlerRunner } from "../../src/connection/handler.ts";
 import {
   type ConnectionOptions,
@@ -77,15 +78,16 @@ export function compressedEnd(
 ): WebSocketConnection {
   const session = new Session(
     new DuplexTransport(duplex, null),
-    role,
-    resolveConnectionOptions({ keepAlive: false, ...connection }),
+    createContext(
+      role,
+      resolveConnectionOptions({ keepAlive: false, ...connection }),
+    ),
     createDeflateStages(agreement, role, resolveDeflateOptions(deflate)!),
   );
   const socket = new WebSocketConnection(session, {
     protocol: "",
     extensions: "permessage-deflate",
     url: "ws://localhost/",
-    remoteAddress: null,
     membership: null,
     request: () => new Request("http://localhost/"),
   }, undefined);
