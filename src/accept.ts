@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { WebSocketConnection } from "./connection/connection.ts";
+import { leaveTopics, WebSocketConnection } from "./connection/connection.ts";
 import { createContext } from "./connection/context.ts";
 import {
   checkHandler,
@@ -108,7 +108,8 @@ export function accept<Data = unknown>(
     protocol: options.protocol ?? "",
     extensions,
     url: request.url.replace(/^http/, "ws"),
-    membership: member,
+    join: () => member,
+    leave: () => member?.leave(),
     request: () => request,
   }, options.data as Data);
   const runner = new HandlerRunner(
@@ -116,7 +117,7 @@ export function accept<Data = unknown>(
     session,
     handler as Handler,
     options.onError ?? ((error) => console.error(error)),
-    () => member?.leave(),
+    leaveTopics,
   );
   runner.start(options.head ?? new Uint8Array(0));
   return connection;

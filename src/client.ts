@@ -299,7 +299,8 @@ export class WebSocketStream {
       protocol,
       extensions,
       url: this.#target.url,
-      membership: null,
+      join: () => null,
+      leave() {},
       request: () => requestOf(this.#request),
     }, undefined);
     this.#connection = connection;

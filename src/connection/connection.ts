@@ -10,7 +10,7 @@ import { describe } from "../describe.ts";
 import { WebSocketError } from "../error.ts";
 import type { CloseInfo } from "./closing.ts";
 import type { IncomingMessage } from "./incoming_message.ts";
-import type { Sendable, SendOptions } from "./outbound.ts";
+import type { Outbound, Sendable, SendOptions } from "./outbound.ts";
 import type { Session } from "./session.ts";
 import type { NetworkAddress } from "./transport.ts";
 
@@ -22,8 +22,13 @@ export interface ConnectionDetails {
   readonly extensions: string;
   /** See {@linkcode WebSocketConnection.url}. */
   readonly url: string;
-  /** What `subscribe()` and the like do; `null` where there are no topics. */
-  readonly membership: Membership | null;
+  /**
+   * What `subscribe()` and the like do, always the same for one connection; `null`
+   * where there are no topics.
+   */
+  join(outbound: Outbound): Membership | null;
+  /** The connection is over, and its subscriptions with it. */
+  leave(): void;
   /** Makes the {@linkcode WebSocketConnection.request}. */
   request(): Request;
 }
@@ -61,12 +66,13 @@ export interface Membership {
     message: Publishable,
     options: PublishOptions | undefined,
   ): number;
-  /** The connection is over, and its subscriptions with it. */
-  leave(): void;
 }
 
 /** The membership of a connection, for those who keep the topics. */
 export let membershipOf: (socket: WebSocketConnection) => Membership | null;
+
+/** Ends the subscriptions of a connection that is over. */
+export let leaveTopics: (socket: WebSocketConnection) => void;
 
 /** What {@linkcode WebSocketConnection.close} tells the peer. */
 export interface CloseOptions {
@@ -99,7 +105,8 @@ export interface CloseOptions {
  */
 export class WebSocketConnection<Data = unknown> {
   static {
-    membershipOf = (socket) => socket.#details.membership;
+    membershipOf = (socket) => socket.#membership;
+    leaveTopics = (socket) => socket.#details.leave();
   }
 
   readonly #session: Session;
@@ -277,7 +284,7 @@ export class WebSocketConnection<Data = unknown> {
    * what there was at the end.
    */
   get topics(): ReadonlySet<string> {
-    return this.#details.membership?.topics ?? noTopics;
+    return this.#membership?.topics ?? noTopics;
   }
 
   /**
@@ -361,8 +368,12 @@ export class WebSocketConnection<Data = unknown> {
     await this.closed.catch(() => {});
   }
 
+  get #membership(): Membership | null {
+    return this.#details.join(this.#session.outbound);
+  }
+
   #member(): Membership {
-    const { membership } = this.#details;
+    const membership = this.#membership;
     if (membership !== null) return membership;
     throw new TypeError(
       "this connection has no topics: those of serve() and createUpgradeHandler() do, and those of accept() that is given { topics }",

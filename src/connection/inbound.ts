@@ -5,13 +5,17 @@
  * @module
  */
 import type { Message, MessageFragment } from "../codec/message.ts";
-import { IncomingBodies, type QueuedBody } from "./incoming_bodies.ts";
+import { IncomingBodies } from "./incoming_bodies.ts";
 import {
   type BodyOwner,
   type IncomingMessage,
   partOverhead,
 } from "./incoming_message.ts";
-import { type IncomingSource, IncomingStream } from "./incoming_stream.ts";
+import {
+  IncomingMessages,
+  type IncomingSource,
+  type QueuedItem,
+} from "./incoming_stream.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { alreadySent } from "./outbound.ts";
 
@@ -37,17 +41,17 @@ export interface MessageHook {
 const messageOverhead = 32;
 
 /** See the module. */
-export class Inbound implements BodyOwner {
+export class Inbound implements BodyOwner, IncomingSource {
   readonly #owner: InboundOwner;
   readonly #options: ResolvedConnectionOptions;
   /** What waits. Made with the first that has to. */
-  #queue: (Message | QueuedBody)[] | null = null;
+  #queue: QueuedItem[] | null = null;
   #head = 0;
   #size = 0;
 
   // Who takes the messages is one of these three.
   #hook: MessageHook | null = null;
-  #readable: IncomingStream<Message> | null = null;
+  #readable: IncomingMessages | null = null;
   #incoming: IncomingBodies | null = null;
 
   #hookBusy = false;
@@ -55,8 +59,8 @@ export class Inbound implements BodyOwner {
 
   #whenDrained: (() => void) | null = null;
   #refusing = false;
-  #ended = false;
-  #error: unknown = null;
+  /** There is one once the connection is over: what readers fail with, or `null`. */
+  #end: { readonly error: unknown } | null = null;
 
   /** Makes the incoming half of a connection. */
   constructor(owner: InboundOwner, options: ResolvedConnectionOptions) {
@@ -69,12 +73,17 @@ export class Inbound implements BodyOwner {
     return this.#size >= this.#options.readableHighWaterMark;
   }
 
+  /** Whether messages are handed out while they arrive. */
+  get wantsFragments(): boolean {
+    return this.#incoming !== null;
+  }
+
   /** Whether the messages go to a stream's reader. */
   get isStream(): boolean {
     return this.#stream !== null;
   }
 
-  get #stream(): IncomingStream<Message> | IncomingBodies | null {
+  get #stream(): IncomingMessages | IncomingBodies | null {
     return this.#readable ?? this.#incoming;
   }
 
@@ -105,11 +114,7 @@ export class Inbound implements BodyOwner {
   get readable(): ReadableStream<Message> {
     if (this.#readable === null) {
       this.#checkUntaken("readable");
-      this.#readable = new IncomingStream(this.#source((item) => {
-        const message = item as Message;
-        this.#release(sizeOf(message));
-        return message;
-      }));
+      this.#readable = new IncomingMessages(this);
     }
     return this.#readable.stream;
   }
@@ -120,11 +125,6 @@ export class Inbound implements BodyOwner {
       this.#checkUntaken("incoming");
       this.#owner.inboundWantsFragments();
       this.#incoming = new IncomingBodies(
-        this.#source((item) => {
-          const message = this.#incoming!.handOut(item);
-          this.#release(messageOverhead);
-          return message;
-        }),
         this,
         this.#options.maxMessageSize,
       );
@@ -155,6 +155,28 @@ export class Inbound implements BodyOwner {
     bodies.push(payload, fin);
   }
 
+  /** See {@linkcode IncomingSource}. */
+  take(): QueuedItem | undefined {
+    if (this.#isEmpty()) return undefined;
+    const item = this.#shift();
+    // A body is counted until it was read.
+    this.#release(
+      this.#incoming === null ? sizeOf(item as Message) : messageOverhead,
+    );
+    return item;
+  }
+
+  /** See {@linkcode IncomingSource}. */
+  readerWaits(): void {
+    if (this.#end !== null) this.#stream!.end(this.#end.error);
+    else this.#settleDrained();
+  }
+
+  /** See {@linkcode IncomingSource}. */
+  cancelled(reason: unknown): void {
+    this.#owner.inboundCancelled(reason);
+  }
+
   /** A body was read, or its bytes are not wanted. */
   bodyConsumed(size: number): void {
     this.#release(size);
@@ -167,7 +189,7 @@ export class Inbound implements BodyOwner {
    * anything.
    */
   finish(drained: () => void): void {
-    this.#incoming?.failArriving(this.#error);
+    this.#incoming?.failArriving(null);
     if (this.#isDrained()) drained();
     else this.#whenDrained = drained;
   }
@@ -193,8 +215,7 @@ export class Inbound implements BodyOwner {
    * @param error What they fail with, or `null` where all was well.
    */
   end(error: unknown): void {
-    this.#ended = true;
-    this.#error = error;
+    this.#end = { error };
     this.#incoming?.failArriving(error);
     if (this.#hook !== null) {
       this.#queue = null;
@@ -216,28 +237,10 @@ export class Inbound implements BodyOwner {
     );
   }
 
-  /** @param toItem Makes what the application gets of what waited. */
-  #source<Item>(
-    toItem: (item: Message | QueuedBody) => Item,
-  ): IncomingSource<Item> {
-    return {
-      take: () => {
-        this.#incoming?.skipUnread();
-        return this.#isEmpty() ? undefined : toItem(this.#shift());
-      },
-      readerWaits: () => {
-        if (this.#ended) this.#stream!.end(this.#error);
-        else this.#settleDrained();
-      },
-      cancelled: (reason) => this.#owner.inboundCancelled(reason),
-    };
-  }
-
-  #enqueue(item: Message | QueuedBody, size: number): void {
-    if (this.#readable?.wanted) {
-      this.#readable.give(item as Message);
-    } else if (this.#incoming?.wanted) {
-      this.#incoming.give(this.#incoming.handOut(item));
+  #enqueue(item: QueuedItem, size: number): void {
+    const stream = this.#stream;
+    if (stream?.wanted) {
+      stream.give(item);
     } else {
       this.#queue ??= [];
       this.#queue.push(item);
@@ -250,7 +253,7 @@ export class Inbound implements BodyOwner {
   }
 
   /** Takes the oldest of those that wait; there has to be one. */
-  #shift(): Message | QueuedBody {
+  #shift(): QueuedItem {
     const queue = this.#queue!;
     const item = queue[this.#head];
     queue[this.#head++] = "";

@@ -4,7 +4,6 @@
  * @module
  */
 import { CloseCode } from "../close.ts";
-import type { Message } from "../codec/message.ts";
 import { encodeUtf8 } from "../codec/utf8.ts";
 import { WebSocketError } from "../error.ts";
 import {
@@ -12,15 +11,12 @@ import {
   IncomingBody,
   IncomingMessage,
 } from "./incoming_message.ts";
-import { type IncomingSource, IncomingStream } from "./incoming_stream.ts";
-
-/** A message that was begun, on its way to `incoming`. */
-export interface QueuedBody {
-  /** What the message is. */
-  readonly type: "text" | "binary";
-  /** Its bytes. */
-  readonly body: IncomingBody;
-}
+import {
+  type IncomingSource,
+  IncomingStream,
+  type QueuedBody,
+  type QueuedItem,
+} from "./incoming_stream.ts";
 
 /** See the module. */
 export class IncomingBodies extends IncomingStream<IncomingMessage> {
@@ -32,16 +28,15 @@ export class IncomingBodies extends IncomingStream<IncomingMessage> {
   #handedOut: IncomingBody | null = null;
 
   /**
-   * @param owner Whom to tell of bytes that were read.
+   * @param source Where the messages come from; it is told of bytes that were read.
    * @param maxMessageSize See {@linkcode IncomingMessage}.
    */
   constructor(
-    source: IncomingSource<IncomingMessage>,
-    owner: BodyOwner,
+    source: IncomingSource & BodyOwner,
     maxMessageSize: number,
   ) {
     super(source);
-    this.#owner = owner;
+    this.#owner = source;
     this.#maxMessageSize = maxMessageSize;
   }
 
@@ -79,28 +74,27 @@ export class IncomingBodies extends IncomingStream<IncomingMessage> {
     this.#arriving = null;
   }
 
-  /**
-   * Makes what the application gets. Messages that arrived whole before `incoming`
-   * was asked for come out of it as well.
-   */
-  handOut(item: Message | QueuedBody): IncomingMessage {
-    const { type, body } = typeof item === "object" && "body" in item
-      ? item
-      : this.#toBody(item);
+  /** Called by the stream. What was not read of the last message is not wanted. */
+  override pull(
+    controller: ReadableStreamDefaultController<IncomingMessage>,
+  ): void {
+    this.#handedOut?.skip();
+    this.#handedOut = null;
+    super.pull(controller);
+  }
+
+  protected override toItem(item: QueuedItem): IncomingMessage {
+    const { type, body } = this.#bodyOf(item);
     this.#handedOut = body;
     return new IncomingMessage(type, body, this.#maxMessageSize);
   }
 
-  /** What was not read of the message that was handed out last is not wanted. */
-  skipUnread(): void {
-    this.#handedOut?.skip();
-    this.#handedOut = null;
-  }
-
-  #toBody(message: Message): QueuedBody {
+  /** Messages that arrived whole before `incoming` was asked for come out of it as well. */
+  #bodyOf(item: QueuedItem): QueuedBody {
+    if (typeof item === "object" && "body" in item) return item;
     const body = new IncomingBody(this.#owner);
-    body.push(typeof message === "string" ? encodeUtf8(message) : message);
+    body.push(typeof item === "string" ? encodeUtf8(item) : item);
     body.end();
-    return { type: typeof message === "string" ? "text" : "binary", body };
+    return { type: typeof item === "string" ? "text" : "binary", body };
   }
 }

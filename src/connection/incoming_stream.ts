@@ -1,46 +1,52 @@
 /**
- * The incoming messages of a connection as a stream: `readable` or `incoming`.
+ * The incoming messages of a connection as a stream: what `readable` and
+ * `incoming` have in common.
  *
  * @module
  */
+import type { Message } from "../codec/message.ts";
+import type { IncomingBody } from "./incoming_message.ts";
 
-/** Where a stream's messages wait until they are asked for. */
-export interface IncomingSource<Item> {
-  /** Takes the oldest message; `undefined` if none waits. */
-  take(): Item | undefined;
+/** A message that was begun, on its way to `incoming`. */
+export interface QueuedBody {
+  /** What the message is. */
+  readonly type: "text" | "binary";
+  /** Its bytes. */
+  readonly body: IncomingBody;
+}
+
+/** What waits until a stream's reader asks for it. */
+export type QueuedItem = Message | QueuedBody;
+
+/** Where a stream's messages wait. */
+export interface IncomingSource {
+  /** Takes the oldest; `undefined` if none waits. */
+  take(): QueuedItem | undefined;
   /** The reader waits for the next message. */
   readerWaits(): void;
   /** The application cancelled the stream. */
   cancelled(reason: unknown): void;
 }
 
-/** A stream that holds nothing itself: it asks for a message when its reader does. */
-export class IncomingStream<Item> {
+const highWaterMark = { highWaterMark: 0 };
+
+/**
+ * A stream that holds nothing itself: it asks for a message when its reader does.
+ * It is its own `UnderlyingDefaultSource`, as closures would weigh more than the
+ * rest of it.
+ */
+export abstract class IncomingStream<Item>
+  implements UnderlyingDefaultSource<Item> {
   /** What the application reads. */
   readonly stream: ReadableStream<Item>;
+  readonly #source: IncomingSource;
   #controller: ReadableStreamDefaultController<Item> | null = null;
   #wanted = false;
 
   /** @param source Where the messages come from. */
-  constructor(source: IncomingSource<Item>) {
-    this.stream = new ReadableStream<Item>({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      pull: (controller) => {
-        const item = source.take();
-        if (item !== undefined) {
-          controller.enqueue(item);
-          return;
-        }
-        this.#wanted = true;
-        source.readerWaits();
-      },
-      cancel: (reason) => {
-        this.#controller = null;
-        source.cancelled(reason);
-      },
-    }, { highWaterMark: 0 });
+  constructor(source: IncomingSource) {
+    this.#source = source;
+    this.stream = new ReadableStream<Item>(this, highWaterMark);
   }
 
   /**
@@ -57,9 +63,9 @@ export class IncomingStream<Item> {
   }
 
   /** Gives a message to the reader that waits for it. */
-  give(item: Item): void {
+  give(item: QueuedItem): void {
     this.#wanted = false;
-    this.#controller!.enqueue(item);
+    this.#controller!.enqueue(this.toItem(item));
   }
 
   /** Ends the stream, or fails it where there is an error. */
@@ -69,5 +75,37 @@ export class IncomingStream<Item> {
     this.#controller = null;
     if (error === null) controller.close();
     else controller.error(error);
+  }
+
+  /** Called by the stream. */
+  start(controller: ReadableStreamDefaultController<Item>): void {
+    this.#controller = controller;
+  }
+
+  /** Called by the stream: its reader asks for a message. */
+  pull(controller: ReadableStreamDefaultController<Item>): void {
+    const item = this.#source.take();
+    if (item === undefined) {
+      this.#wanted = true;
+      this.#source.readerWaits();
+    } else {
+      controller.enqueue(this.toItem(item));
+    }
+  }
+
+  /** Called by the stream. */
+  cancel(reason: unknown): void {
+    this.#controller = null;
+    this.#source.cancelled(reason);
+  }
+
+  /** Makes what the application gets of what waited. */
+  protected abstract toItem(item: QueuedItem): Item;
+}
+
+/** The messages of `readable`: whole ones, as they are. */
+export class IncomingMessages extends IncomingStream<Message> {
+  protected override toItem(item: QueuedItem): Message {
+    return item as Message;
   }
 }

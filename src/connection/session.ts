@@ -66,7 +66,6 @@ export class Session
   readonly #inflate: InflateStage | null;
   /** Made for bytes that arrive; a quiet connection has none. */
   #stages: ReceivingStages | null = null;
-  #fragments = false;
   #owner: SessionOwner | null = null;
   #pings: PendingPings | null = null;
   /** When keepalive has sent the ping whose pong has not come, or 0. */
@@ -236,7 +235,7 @@ export class Session
       {
         role: this.#context.role,
         maxMessageSize: this.#context.options.maxMessageSize,
-        fragments: this.#fragments,
+        fragments: this.inbound.wantsFragments,
       },
       this.#inflate,
       this,
@@ -339,7 +338,6 @@ export class Session
 
   /** See {@linkcode InboundOwner}. */
   inboundWantsFragments(): void {
-    this.#fragments = true;
     this.#stages?.passFragments();
   }
 

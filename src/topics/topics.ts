@@ -234,7 +234,7 @@ export class Member implements Membership {
     return publishFrom(this.#topics, this.outbound, topic, message, options);
   }
 
-  /** See {@linkcode Membership}. */
+  /** Ends all subscriptions. */
   leave(): void {
     if (this.#names === null) return;
     for (const topic of this.#names) this.#local.delete(topic, this.outbound);

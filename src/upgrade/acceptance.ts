@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { membershipOf, WebSocketConnection } from "../connection/connection.ts";
+import { leaveTopics, WebSocketConnection } from "../connection/connection.ts";
 import {
   type ConnectionContext,
   createContext,
@@ -38,7 +38,6 @@ import {
   selectProtocol,
 } from "../handshake/subprotocol.ts";
 import type { Counters } from "../metrics/counters.ts";
-import { joinTopics } from "../topics/topics.ts";
 import { publishClose, publishConnection } from "../transport/diagnostics.ts";
 import type { HandshakeSocket } from "../transport/handshake_socket.ts";
 import { AcceptedHandshake } from "./accepted_handshake.ts";
@@ -71,7 +70,7 @@ export class HandshakeAcceptor {
     this.#sockets = sockets;
     // One for all connections.
     this.#closed = (connection, result) => {
-      membershipOf(connection)?.leave();
+      leaveTopics(connection);
       sockets.delete(connection);
       counters.closes.add(result.closeCode);
       publishClose(connection, result);
@@ -122,7 +121,7 @@ export class HandshakeAcceptor {
       secure,
       protocol,
       extensions,
-      joinTopics(topics, session.outbound),
+      topics,
     );
     const connection = new WebSocketConnection(session, accepted, answer.data);
     this.#sockets.add(connection);

@@ -4,8 +4,9 @@
  * @module
  */
 import type { ConnectionDetails } from "../connection/connection.ts";
+import type { Outbound } from "../connection/outbound.ts";
 import { type HandshakeRequest, hostOf } from "../handshake/request.ts";
-import type { Member } from "../topics/topics.ts";
+import { joinTopics, type Member, type Topics } from "../topics/topics.ts";
 import { pathOf, requestOf } from "./request.ts";
 
 /** It is kept for each connection: what few ask for is made when they do. */
@@ -14,33 +15,44 @@ export class AcceptedHandshake implements ConnectionDetails {
   readonly protocol: string;
   /** See {@linkcode ConnectionDetails}. */
   readonly extensions: string;
-  /** See {@linkcode ConnectionDetails}. */
-  readonly membership: Member;
   readonly #request: HandshakeRequest;
   readonly #secure: boolean;
+  readonly #topics: Topics;
+  #member: Member | null = null;
 
   /**
    * @param request Its head, which was checked.
    * @param secure Whether it came over TLS.
+   * @param topics What the connection can subscribe to.
    */
   constructor(
     request: HandshakeRequest,
     secure: boolean,
     protocol: string,
     extensions: string,
-    membership: Member,
+    topics: Topics,
   ) {
     this.#request = request;
     this.#secure = secure;
     this.protocol = protocol;
     this.extensions = extensions;
-    this.membership = membership;
+    this.#topics = topics;
   }
 
   /** See {@linkcode ConnectionDetails}. */
   get url(): string {
     const scheme = this.#secure ? "wss" : "ws";
     return `${scheme}://${hostOf(this.#request)}${pathOf(this.#request)}`;
+  }
+
+  /** See {@linkcode ConnectionDetails}. */
+  join(outbound: Outbound): Member {
+    return this.#member ??= joinTopics(this.#topics, outbound);
+  }
+
+  /** See {@linkcode ConnectionDetails}. */
+  leave(): void {
+    this.#member?.leave();
   }
 
   /** See {@linkcode ConnectionDetails}. */

@@ -88,7 +88,8 @@ export function compressedEnd(
     protocol: "",
     extensions: "permessage-deflate",
     url: "ws://localhost/",
-    membership: null,
+    join: () => null,
+    leave() {},
     request: () => new Request("http://localhost/"),
   }, undefined);
   const onError = (error: unknown) => console.error(error);
