@@ -29,6 +29,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   readonly #transport: Transport;
   readonly #owner: WriteBufferOwner;
   readonly #context: ConnectionContext;
+  readonly #highWaterMark: number;
   /** Has what is pending. Made with the first frame; a quiet connection has none. */
   #encoder: FrameEncoder | null = null;
   /** How many bytes the transport was given. */
@@ -50,10 +51,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     this.#transport = transport;
     this.#owner = owner;
     this.#context = context;
-  }
-
-  get #highWaterMark(): number {
-    return this.#context.options.writableHighWaterMark;
+    this.#highWaterMark = context.options.writableHighWaterMark;
   }
 
   /** Bytes that were taken and not handed to the system yet. */
