@@ -79,7 +79,7 @@ export class Outbound
   readonly #owner: OutboundOwner;
   readonly #transport: Transport;
   readonly #context: ConnectionContext;
-  /** Made for what is written; a quiet connection has none. */
+  /** Made when bytes come or go; a quiet connection has none. */
   #buffer: WriteBuffer | null = null;
   readonly #deflate: DeflateStage | null;
   /** The option of the message that is being encoded. */
@@ -240,7 +240,10 @@ export class Outbound
 
   /** Lets go of what is of use only while messages are sent. */
   rest(): void {
-    if (this.#buffer?.idle) this.#buffer = null;
+    if (this.#buffer === null) return;
+    // The deflate stage goes on with the one that it was given.
+    if (this.#deflate === null && this.#buffer.idle) this.#buffer = null;
+    else this.#buffer.rest();
   }
 
   /**

@@ -140,6 +140,11 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
       this.bufferedAmount === 0;
   }
 
+  /** Lets go of an encoder that has nothing. */
+  rest(): void {
+    if (this.#pending === 0) this.#encoder = null;
+  }
+
   /** Writes what is pending and ends the transport's outgoing direction. */
   end(): void {
     if (this.#over) return;

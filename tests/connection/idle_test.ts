@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { compressedPair } from "../support/compressed_pair.ts";
 import { concatenate, frameBytes, opcodes } from "../support/raw_peer.ts";
 import { connect, disconnectAll, within } from "./harness.ts";
 
@@ -128,3 +129,32 @@ test("messages that waited for a hook come in order, also behind a silence", asy
   }
   assert.deepEqual(seen, ["a0", "b0", "c0", "a1", "b1", "c1"]);
 });
+
+for (const backend of ["standard", "zlib"] as const) {
+  test(`compressed by ${backend}: messages, large ones as well, come in order behind a silence`, async () => {
+    const deflate = { backend, threshold: 0 };
+    const { server, client } = compressedPair(
+      "permessage-deflate",
+      { deflate, connection: { keepAlive }, handler: echo },
+      { deflate, connection: { keepAlive } },
+    );
+    const reader = client.readable.getReader();
+    for (let turn = 0; turn < 4; turn++) {
+      const messages = [
+        `short ${turn}`,
+        `a long one, ${turn}: ${"of what repeats itself ".repeat(20_000)}`,
+        `behind it ${turn}`,
+      ];
+      for (const message of messages) client.send(message);
+      client.send("as it is", { compress: false });
+      for (const message of [...messages, "as it is"]) {
+        const { value } = await within(reader.read(), "an answer");
+        assert.ok(value === message, `not ${message.slice(0, 30)}`);
+      }
+      await silence();
+      assert.equal(server.bufferedAmount, 0);
+    }
+    client.close();
+    assert.equal((await within(server.closed, "the end")).closeCode, 1000);
+  });
+}
