@@ -276,7 +276,7 @@ export class WebSocketStream {
         signal,
       );
       signal.throwIfAborted();
-      this.#start(new NodeSocketTransport(socket), response);
+      this.#start(new NodeSocketTransport(socket, true), response);
     } catch (error) {
       socket.destroy();
       throw error;

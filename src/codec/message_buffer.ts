@@ -18,6 +18,8 @@ export class MessageBuffer {
   /** What stands before {@linkcode #short}. */
   #parts: Uint8Array[] | null = null;
   #short: ByteBuffer | null = null;
+  /** What the memory of is given back once the parts were copied. */
+  #given: ArrayBuffer[] | null = null;
 
   /**
    * Appends a part.
@@ -26,8 +28,15 @@ export class MessageBuffer {
    * @param remaining How many more of its frame are known to follow.
    * @param lent Whether the bytes belong to someone who changes them after this
    * call.
+   * @param given Whether nobody else has the buffer that they are in. Default
+   * `false`.
    */
-  append(part: Uint8Array, remaining: number, lent: boolean): void {
+  append(
+    part: Uint8Array<ArrayBuffer>,
+    remaining: number,
+    lent: boolean,
+    given = false,
+  ): void {
     if (
       lent || part.length < keptLength ||
       part.length * 2 < part.buffer.byteLength
@@ -38,6 +47,11 @@ export class MessageBuffer {
       this.#parts ??= [];
       this.#finishShort(this.#parts);
       this.#parts.push(part);
+      // What follows in the buffer may be of use yet.
+      if (given && part.byteOffset + part.length === part.buffer.byteLength) {
+        this.#given ??= [];
+        this.#given.push(part.buffer);
+      }
     }
   }
 
@@ -46,7 +60,12 @@ export class MessageBuffer {
     const parts = this.#parts;
     if (parts === null) return this.#short?.take() ?? new Uint8Array(0);
     this.#finishShort(parts);
-    return parts.length === 1 ? new Uint8Array(parts[0]) : joinBytes(parts);
+    const bytes = parts.length === 1
+      ? new Uint8Array(parts[0])
+      : joinBytes(parts);
+    // A collector would have them long after they have left the caches.
+    for (const buffer of this.#given ?? []) buffer.transfer(0);
+    return bytes;
   }
 
   #finishShort(parts: Uint8Array[]): void {

@@ -43,6 +43,14 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
    */
   fragments = false;
 
+  /**
+   * Whether payloads are views on chunks that each have a buffer of their own,
+   * which nobody else has. The memory of such a buffer is given back as soon as
+   * the message that it ends in the middle of was copied: it is detached then.
+   * Default `false`.
+   */
+  given = false;
+
   readonly #maxMessageSize: number;
   /** The type of the message that is arriving, if any. */
   #type: "text" | "binary" | null = null;
@@ -160,7 +168,12 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
       }
     } else {
       this.#buffer ??= new MessageBuffer();
-      this.#buffer.append(payload, frame.remaining, frame.own === false);
+      this.#buffer.append(
+        payload,
+        frame.remaining,
+        frame.own === false,
+        this.given,
+      );
     }
     if (!fin) return;
     this.#type = null;

@@ -20,6 +20,8 @@ export interface ReceivingOptions {
   readonly maxMessageSize: number;
   /** See {@linkcode MessageDecoder.fragments}. */
   readonly fragments: boolean;
+  /** See `Transport`. */
+  readonly gives: boolean;
 }
 
 /**
@@ -31,17 +33,20 @@ export class ReceivingStages {
   readonly #messages: MessageDecoder;
   readonly #frames: StageController<Frame>;
   readonly #inflates: boolean;
+  readonly #gives: boolean;
 
   /**
    * @param inflate Inflates messages, where that was agreed.
    * @param sink Takes the messages and control frames.
    */
   constructor(
-    { role, maxMessageSize, fragments }: ReceivingOptions,
+    { role, maxMessageSize, fragments, gives }: ReceivingOptions,
     inflate: InflateStage | null,
     sink: StageController<DecodedMessage>,
   ) {
     this.#inflates = inflate !== null;
+    // What is inflated has other buffers, and others have those.
+    this.#gives = gives && !this.#inflates;
     this.#decoder = new FrameDecoder({
       role,
       rsv1: this.#inflates,
@@ -72,6 +77,8 @@ export class ReceivingStages {
    */
   receive(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
     this.#decoder.lent = lent;
+    this.#messages.given = this.#gives && !lent &&
+      chunk.length === chunk.buffer.byteLength;
     this.#decoder.transform(chunk, this.#frames);
   }
 }

@@ -236,6 +236,7 @@ export class Session
         role: this.#context.role,
         maxMessageSize: this.#context.options.maxMessageSize,
         fragments: this.inbound.wantsFragments,
+        gives: this.#transport.gives,
       },
       this.#inflate,
       this,

@@ -31,6 +31,11 @@ export interface Transport {
    * called, or `bufferedAmount` is 0: the bytes may be changed then.
    */
   readonly copies: boolean;
+  /**
+   * Whether nobody else has the chunks that it delivers, but for those that it has
+   * lent: their memory may be given back.
+   */
+  readonly gives: boolean;
   /** How many of the bytes written have not been handed to the system yet. */
   readonly bufferedAmount: number;
   /** Begins to deliver; called again, delivers to another receiver from then on. */

@@ -153,6 +153,11 @@ export class BunSocketTransport implements Transport {
     return true;
   }
 
+  /** See {@linkcode Transport}: this engine gains nothing by it. */
+  get gives(): boolean {
+    return false;
+  }
+
   /** See {@linkcode Transport}. */
   get bufferedAmount(): number {
     return this.#buffered;

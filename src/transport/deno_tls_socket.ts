@@ -211,6 +211,8 @@ export class DenoTlsTransport implements Transport {
   readonly #onWritten = (length: number): void => this.#written(length);
   /** See {@linkcode Transport}. */
   readonly copies = true;
+  /** See {@linkcode Transport}. */
+  readonly gives = false;
   /** The peer's address. */
   readonly remoteAddress: NetworkAddress;
 

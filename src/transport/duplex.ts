@@ -30,6 +30,8 @@ export class DuplexTransport implements Transport {
   #closed = false;
   /** See {@linkcode Transport}. */
   readonly copies = false;
+  /** See {@linkcode Transport}: a chunk may be anyone's. */
+  readonly gives = false;
   /** The address that was given. */
   readonly remoteAddress: NetworkAddress | null;
 

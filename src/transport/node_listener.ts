@@ -23,7 +23,7 @@ export function listenOnNode(
 ): Promise<NativeListener> {
   const { hostname, port, reusePort, onTransport, onFailed } = options;
   const accept = (socket: Socket): void => {
-    onTransport(new NodeSocketTransport(socket));
+    onTransport(new NodeSocketTransport(socket, true));
   };
   const server = tls === null
     ? createServer({ allowHalfOpen: true }, accept)

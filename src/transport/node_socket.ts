@@ -54,12 +54,18 @@ export class NodeSocketTransport implements Transport {
   #paused = false;
   /** See {@linkcode Transport}: any other duplex may keep what it was given. */
   readonly copies: boolean;
+  /** See {@linkcode Transport}. */
+  readonly gives: boolean;
   /** The peer's address, where the socket knows it. */
   readonly remoteAddress: NetworkAddress | null;
 
-  /** @param socket A socket whose handshake is done. */
-  constructor(socket: Duplex & SocketMembers) {
+  /**
+   * @param socket A socket.
+   * @param alone Whether nobody else can listen to it.
+   */
+  constructor(socket: Duplex & SocketMembers, alone = false) {
     this.#socket = socket;
+    this.gives = alone;
     this.copies = socket instanceof Socket || socket instanceof TransportDuplex;
     this.remoteAddress = addressOf(socket);
     socket.setNoDelay?.(true);

@@ -16,20 +16,47 @@ test("what is appended comes out in order, whatever is kept and whatever copied"
   for (let round = 0; round < 300; round++) {
     const buffer = new MessageBuffer();
     const expected: Uint8Array[] = [];
+    const given: ArrayBuffer[] = [];
     const parts = random.integer(8);
     for (let index = 0; index < parts; index++) {
       const length = random.pick(sizes);
       const before = random.pick([0, 0, 10, 40_000]);
-      const chunk = filled(before + length, random.integer(256));
-      const part = chunk.subarray(before);
+      const behind = random.pick([0, 0, 0, 10]);
+      const chunk = filled(before + length + behind, random.integer(256));
+      const part = chunk.subarray(before, before + length);
       expected.push(part.slice());
       const lent = random.integer(3) === 0;
-      buffer.append(part, random.pick([0, 10, 100_000]), lent);
+      const alone = !lent && random.integer(2) === 0;
+      buffer.append(part, random.pick([0, 10, 100_000]), lent, alone);
       if (lent) chunk.fill(0);
+      if (alone) given.push(chunk.buffer);
     }
     const taken = buffer.take();
     assert.deepEqual(taken, concatBytes(expected));
+    assert.ok(!given.includes(taken.buffer));
   }
+});
+
+test("the memory of what was given is given back, once it is copied, and of nothing else", () => {
+  const detached = (
+    given: boolean,
+    behind: number,
+    length = 20_000,
+  ): boolean => {
+    const buffer = new MessageBuffer();
+    const chunk = filled(14 + length + behind, 1);
+    const part = chunk.subarray(14, 14 + length);
+    const expected = concatBytes([part, filled(9, 2)]);
+    buffer.append(part, 9, false, given);
+    assert.ok(!chunk.buffer.detached, "not before all has arrived");
+    buffer.append(filled(9, 2), 0, false, given);
+    assert.deepEqual(buffer.take(), expected);
+    return chunk.buffer.detached;
+  };
+  assert.equal(detached(true, 0), true);
+  assert.equal(detached(false, 0), false, "others may have it");
+  assert.equal(detached(true, 1), false, "there is more behind the part");
+  assert.equal(detached(true, 0, 100), false, "a short one costs nothing");
 });
 
 test("the message has a buffer of its own", () => {
