@@ -61,6 +61,18 @@ export class ByteBuffer {
   }
 }
 
+/**
+ * Gives back the memory of a buffer that nobody else has, and which such bytes
+ * end: it is detached. A collector would come to it when it has left the caches,
+ * and has to count it until then.
+ */
+export function giveBack(
+  { buffer, byteOffset, length }: Uint8Array<ArrayBuffer>,
+): void {
+  // What follows in the buffer may be of use yet.
+  if (byteOffset + length === buffer.byteLength) buffer.transfer(0);
+}
+
 // Read through globalThis: the codec runs where there is no Buffer as well.
 const { Buffer } = globalThis as {
   Buffer?: { allocUnsafeSlow(length: number): Uint8Array<ArrayBuffer> };

@@ -8,7 +8,7 @@ import { applyMask, randomMaskingKey } from "../mask.ts";
 import { headerLength, maxHeaderLength, writeHeader } from "./frame_header.ts";
 import { type FrameBlock, SharedFrame } from "./shared_frame.ts";
 import type { Stage, StageController } from "./stage.ts";
-import { encodeUtf8, writeUtf8 } from "./utf8.ts";
+import { encodeUtf8, writeAscii, writeUtf8 } from "./utf8.ts";
 
 /** Options of {@linkcode FrameEncoder} and {@linkcode FrameEncoderStream}. */
 export interface FrameEncoderOptions {
@@ -118,7 +118,7 @@ export class FrameEncoder
       this.#appendBytes(frame, payload);
     } else if (payload.length <= shortText) {
       this.#appendText(frame, payload);
-    } else {
+    } else if (!this.#appendAscii(frame, payload)) {
       this.#appendBytes(frame, encodeUtf8(payload));
     }
   }
@@ -182,6 +182,18 @@ export class FrameEncoder
       this.#open.copyWithin(body, start + expected, start + expected + written);
     }
     this.#finish(frame, body, written);
+  }
+
+  /** Writes a text that would be copied where it goes at once, if it is ASCII. */
+  #appendAscii(frame: OutgoingFrame, text: string): boolean {
+    const { length } = text;
+    if (length >= this.#copyBelow) return false;
+    const size = headerLength(length, this.#masked);
+    this.#reserve(size + length);
+    const body = this.#openEnd + size;
+    if (!writeAscii(text, this.#open, body)) return false;
+    this.#finish(frame, body, length);
+    return true;
   }
 
   #appendBytes(frame: OutgoingFrame, payload: Uint8Array): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ByteBuffer, joinBytes } from "./byte_buffer.ts";
+import { ByteBuffer, giveBack, joinBytes } from "./byte_buffer.ts";
 
 /** Shorter parts are copied at once: that costs less than to remember them. */
 const keptLength = 4 * 1024;
@@ -18,8 +18,8 @@ export class MessageBuffer {
   /** What stands before {@linkcode #short}. */
   #parts: Uint8Array[] | null = null;
   #short: ByteBuffer | null = null;
-  /** What the memory of is given back once the parts were copied. */
-  #given: ArrayBuffer[] | null = null;
+  /** Those of which the memory can be given back. */
+  #given: Uint8Array<ArrayBuffer>[] | null = null;
 
   /**
    * Appends a part.
@@ -47,10 +47,9 @@ export class MessageBuffer {
       this.#parts ??= [];
       this.#finishShort(this.#parts);
       this.#parts.push(part);
-      // What follows in the buffer may be of use yet.
-      if (given && part.byteOffset + part.length === part.buffer.byteLength) {
+      if (given) {
         this.#given ??= [];
-        this.#given.push(part.buffer);
+        this.#given.push(part);
       }
     }
   }
@@ -63,8 +62,7 @@ export class MessageBuffer {
     const bytes = parts.length === 1
       ? new Uint8Array(parts[0])
       : joinBytes(parts);
-    // A collector would have them long after they have left the caches.
-    for (const buffer of this.#given ?? []) buffer.transfer(0);
+    for (const part of this.#given ?? []) giveBack(part);
     return bytes;
   }
 

@@ -6,6 +6,7 @@
 import { CloseCode, decodeCloseBody } from "../close.ts";
 import { ProtocolError, WebSocketError } from "../error.ts";
 import { type Frame, Opcode } from "../frame.ts";
+import { giveBack } from "./byte_buffer.ts";
 import { MessageBuffer } from "./message_buffer.ts";
 import type { ControlMessage, Message, MessageFragment } from "./message.ts";
 import type { Stage, StageController } from "./stage.ts";
@@ -23,6 +24,9 @@ export interface MessageDecoderOptions {
 
 /** The default of `maxMessageSize`: 16 MiB. */
 export const defaultMaxMessageSize: number = 16 * 1024 * 1024;
+
+/** To give back the memory of less costs more than a collector does. */
+const givenBackLength = 1024;
 
 /** What {@linkcode MessageDecoder} puts out. */
 export type DecodedMessage = Message | ControlMessage | MessageFragment;
@@ -46,8 +50,8 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
   /**
    * Whether payloads are views on chunks that each have a buffer of their own,
    * which nobody else has. The memory of such a buffer is given back as soon as
-   * the message that it ends in the middle of was copied: it is detached then.
-   * Default `false`.
+   * what stands at its end was copied or decoded: it is detached then. Default
+   * `false`.
    */
   given = false;
 
@@ -97,7 +101,7 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
           this.#checkSize(frame);
           controller.enqueue(
             frame.opcode === Opcode.Text
-              ? decodeUtf8(frame.payload)
+              ? this.#decodeText(frame)
               : ownBytes(frame.payload, frame.own),
           );
           return;
@@ -182,6 +186,14 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
     const message = this.#buffer!.take();
     this.#buffer = null;
     controller.enqueue(type === "text" ? decodeUtf8(message) : message);
+  }
+
+  #decodeText({ payload, own }: Frame): string {
+    const text = decodeUtf8(payload);
+    if (
+      this.given && own === undefined && payload.length >= givenBackLength
+    ) giveBack(payload);
+    return text;
   }
 
   #checkSize(frame: Frame): void {

@@ -6,20 +6,32 @@
 import { CloseCode } from "../close.ts";
 import { ProtocolError } from "../error.ts";
 
-/** The two methods of `Buffer.prototype` that are faster than the standard ones on short text. */
+/** The methods of `Buffer.prototype` that are faster than the standard ones. */
 interface BufferMethods {
+  latin1Slice(start: number, end: number): string;
   utf8Slice(start: number, end: number): string;
   utf8Write(text: string, offset: number, length: number): number;
 }
 
 // Read through globalThis: the codec runs where there is no Buffer as well.
-const buffer = (globalThis as { Buffer?: { prototype: BufferMethods } }).Buffer
-  ?.prototype;
+const { Buffer } = globalThis as {
+  Buffer?: {
+    readonly prototype: BufferMethods;
+    byteLength(text: string): number;
+  };
+};
+const buffer = Buffer?.prototype;
 const fatal = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** Beyond this length the standard decoder is the faster one. */
 const shortText = 2048;
+
+/** From this length on, text that is ASCII is decoded faster as such. */
+const asciiFrom = 256;
+
+/** How many characters of a text tell whether it is likely to be ASCII. */
+const lookedAt = 16;
 
 /**
  * Decodes text that is whole.
@@ -28,6 +40,10 @@ const shortText = 2048;
  * @throws {ProtocolError} 1007 if the bytes are not valid UTF-8.
  */
 export function decodeUtf8(bytes: Uint8Array): string {
+  if (Buffer !== undefined && bytes.length >= asciiFrom) {
+    const text = decodeAscii(bytes, Buffer);
+    if (text !== null) return text;
+  }
   if (buffer !== undefined && bytes.length <= shortText) {
     const text = buffer.utf8Slice.call(bytes, 0, bytes.length);
     // What is invalid became U+FFFD. Where there is none, all was valid; one
@@ -39,6 +55,21 @@ export function decodeUtf8(bytes: Uint8Array): string {
   } catch {
     throw invalidUtf8();
   }
+}
+
+/** Decodes text that is ASCII, which most is; `null` if it is not. */
+function decodeAscii(
+  bytes: Uint8Array,
+  { prototype, byteLength }: NonNullable<typeof Buffer>,
+): string | null {
+  const { length } = bytes;
+  const step = Math.floor(length / lookedAt);
+  for (let index = 0; index < length; index += step) {
+    if (bytes[index] > 0x7f) return null;
+  }
+  const text = prototype.latin1Slice.call(bytes, 0, length);
+  // What is not ASCII takes two bytes in UTF-8.
+  return byteLength(text) === length ? text : null;
 }
 
 /**
@@ -71,6 +102,29 @@ export class Utf8Validator {
 /** The bytes of a text. */
 export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
+}
+
+/**
+ * Writes a text into bytes that have room for as many as it has UTF-16 units, if
+ * it is ASCII. That takes a tenth of the time in which its UTF-8 is made and
+ * copied.
+ *
+ * @param text At least a few hundred characters, or it does not pay.
+ * @returns Whether it is, and was written. Otherwise the room may have changed.
+ */
+export function writeAscii(
+  text: string,
+  bytes: Uint8Array,
+  offset: number,
+): boolean {
+  const { length } = text;
+  const step = Math.max(1, Math.floor(length / lookedAt));
+  for (let index = 0; index < length; index += step) {
+    if (text.charCodeAt(index) > 0x7f) return false;
+  }
+  const room = new Uint8Array(bytes.buffer, bytes.byteOffset + offset, length);
+  // What is not ASCII takes more than one byte for a unit.
+  return encoder.encodeInto(text, room).read === length;
 }
 
 /**

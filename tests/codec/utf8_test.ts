@@ -4,6 +4,7 @@ import {
   decodeUtf8,
   encodeUtf8,
   Utf8Validator,
+  writeAscii,
   writeUtf8,
 } from "../../src/codec/utf8.ts";
 import { concatBytes, fromHex, toHex } from "../support/frames.ts";
@@ -21,7 +22,25 @@ function thrownBy(run: () => unknown): unknown {
 }
 
 /** Lengths about those at which another decoder takes over. */
-const lengths = [0, 1, 2, 7, 100, 2045, 2046, 2047, 2048, 2049, 2050, 5000];
+const lengths = [
+  0,
+  1,
+  2,
+  7,
+  100,
+  253,
+  254,
+  255,
+  256,
+  257,
+  2045,
+  2046,
+  2047,
+  2048,
+  2049,
+  2050,
+  5000,
+];
 
 const invalid = [
   "80",
@@ -161,6 +180,30 @@ test("writeUtf8: writes into a view where the view begins", () => {
   assert.equal(writeUtf8("é€", view, 2), 5);
   assert.equal(toHex(all.subarray(10, 18)), "eeeec3a9e282acee");
   assert.ok(all.subarray(0, 12).every((byte) => byte === 0xee));
+});
+
+test("writeAscii: writes ASCII where it belongs, and says of anything else that it is none", () => {
+  for (const length of [0, 1, 15, 16, 17, 500, 5000]) {
+    const text = "x~\u0000\u007f".repeat(length).slice(0, length);
+    const all = new Uint8Array(length + 30).fill(0xee);
+    const view = all.subarray(10, length + 20);
+    assert.equal(writeAscii(text, view, 3), true);
+    const expected = concatBytes([
+      new Uint8Array(13).fill(0xee),
+      referenceEncode(text),
+      new Uint8Array(17).fill(0xee),
+    ]);
+    assert.equal(toHex(all), toHex(expected));
+    for (const other of ["\u0080", "é", "€", "𝄞", "\ud800", "\udc00"]) {
+      for (let at = 0; at <= length; at += Math.max(1, length >> 4)) {
+        const mixed = text.slice(0, at) + other + text.slice(at);
+        const bytes = new Uint8Array(mixed.length + 8).fill(0xee);
+        assert.equal(writeAscii(mixed, bytes, 4), false);
+        const around = [...bytes.slice(0, 4), ...bytes.slice(-4)];
+        assert.ok(around.every((byte) => byte === 0xee), "not beyond the room");
+      }
+    }
+  }
 });
 
 /** RFC 3629 section 4, or `null` for what it does not allow. */
