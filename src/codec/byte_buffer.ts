@@ -1,6 +1,6 @@
 /**
- * Bytes that come in parts: one growing buffer for those of a message, and chunks
- * that are joined.
+ * Bytes that come in parts: one growing buffer for those of a message, chunks
+ * that are joined, and memory that is given back.
  *
  * @module
  */

@@ -50,8 +50,8 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
   /**
    * Whether payloads are views on chunks that each have a buffer of their own,
    * which nobody else has. The memory of such a buffer is given back as soon as
-   * what stands at its end was copied or decoded: it is detached then. Default
-   * `false`.
+   * what stands at its end was copied or decoded, unless that is short: it is
+   * detached then. Default `false`.
    */
   given = false;
 

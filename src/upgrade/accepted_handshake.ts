@@ -19,6 +19,8 @@ export class AcceptedHandshake implements ConnectionDetails {
   readonly #secure: boolean;
   readonly #topics: Topics;
   #member: Member | null = null;
+  /** Made when it is asked for: the host has to be found in the head again. */
+  #url: string | null = null;
 
   /**
    * @param request Its head, which was checked.
@@ -41,8 +43,9 @@ export class AcceptedHandshake implements ConnectionDetails {
 
   /** See {@linkcode ConnectionDetails}. */
   get url(): string {
-    const scheme = this.#secure ? "wss" : "ws";
-    return `${scheme}://${hostOf(this.#request)}${pathOf(this.#request)}`;
+    return this.#url ??= `${this.#secure ? "wss" : "ws"}://${
+      hostOf(this.#request)
+    }${pathOf(this.#request)}`;
   }
 
   /** See {@linkcode ConnectionDetails}. */
