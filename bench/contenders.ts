@@ -69,7 +69,7 @@ export const contenders: readonly Contender[] = [
   },
   {
     name: "weir-zlib",
-    title: "Weir, hooks, backend zlib",
+    title: "Weir, hooks, zlib, context takeover",
     program: "weir_hooks.ts",
     runtimes: everywhere,
     deflate: "zlib",

@@ -15,7 +15,7 @@ import { ratioOf, valuesOf } from "./statistics.ts";
 const series: Record<string, string> = {
   "weir": "hooks",
   "weir-streams": "streams",
-  "weir-zlib": "hooks, backend zlib",
+  "weir-zlib": "hooks, context takeover",
 };
 const runtimeTitles: Record<RuntimeName, string> = {
   node: "Node",

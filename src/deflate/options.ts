@@ -23,14 +23,15 @@ import { describe } from "../describe.ts";
  */
 export interface DeflateOptions {
   /**
-   * What compresses and inflates. `"standard"` takes the platform's
+   * What compresses and inflates, and whether it keeps a context from message to
+   * message. `"auto"` is for many connections: a server agrees that both ends
+   * compress each message on its own, and takes what is fastest, which is
+   * `node:zlib` on each runtime. `"zlib"` takes `node:zlib` with contexts both
+   * ways, unless they are declined. `"standard"` takes the platform's
    * `CompressionStream` and `DecompressionStream` for every connection whose
-   * parameters they can keep to, and `node:zlib` for the others; `"zlib"` takes
-   * `node:zlib` for all. `"auto"` agrees on the same as `"standard"`, and takes
-   * `node:zlib` where that is faster and the peer can't tell: for all but
-   * compressing with a context on Deno. The standard streams keep no context
-   * from message to message on Node and Bun: take `"zlib"` for context takeover
-   * on each runtime. Default `"auto"`.
+   * parameters they can keep to, and `node:zlib` for the others; they can keep
+   * an inbound context, and on Deno an outbound one. A client agrees to the same
+   * for `"auto"` as for `"standard"`. Default `"auto"`.
    */
   backend?: DeflateBackendOption;
   /**
@@ -43,8 +44,8 @@ export interface DeflateOptions {
    * `true` makes the server compress each message on its own (RFC 7692 section
    * 7.1.1.1): less memory for each connection, larger messages. On a client it
    * is a demand that a server may answer only with compliance or without
-   * compression. `false` leaves it to the peer and to the backend. Default
-   * `false`.
+   * compression. `false` leaves it to the peer and to the backend: `"auto"` does
+   * so on a server anyway. Default `false`.
    */
   serverNoContextTakeover?: boolean;
   /**

@@ -58,8 +58,9 @@ export class Upgrader {
   /** Gets ready what handshakes need; they are answered with less before. */
   async prepare(): Promise<void> {
     const { deflate, upgrade } = this.#options;
-    const backend = deflate?.backend ?? "zlib";
-    if (backend !== "zlib" || upgrade !== null) await prepareDeflate();
+    if (deflate?.backend === "standard" || upgrade !== null) {
+      await prepareDeflate();
+    }
   }
 
   /** Answers an upgrade request. Never throws. */

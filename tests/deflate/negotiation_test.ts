@@ -72,6 +72,7 @@ function agreed(
 
 interface ServerCase {
   offer: string;
+  /** The backend is the standard one where they say nothing of it. */
   options?: DeflateOptions;
   standard?: DeflateCapabilities;
   zlib?: DeflateCapabilities;
@@ -356,7 +357,7 @@ const serverCases: ServerCase[] = [
 ];
 
 for (const { offer, expected, ...given } of serverCases) {
-  const { options = {} } = given;
+  const options: DeflateOptions = { backend: "standard", ...given.options };
   const standard = given.standard ?? contextless;
   const name = [
     `a server answers ${JSON.stringify(offer)}`,
@@ -382,6 +383,40 @@ for (const { offer, expected, ...given } of serverCases) {
       backend,
       response: parseExtensions(response)[0],
     });
+  });
+}
+
+for (
+  const [offer, backend, response, serverBits, clientBits] of [
+    ["permessage-deflate", "standard", neither, 15, 15],
+    ["permessage-deflate; client_max_window_bits", "standard", neither, 15, 15],
+    [
+      "permessage-deflate; client_max_window_bits=9",
+      "standard",
+      `${neither}; client_max_window_bits=9`,
+      15,
+      9,
+    ],
+    [
+      "permessage-deflate; server_max_window_bits=10",
+      "zlib",
+      `${neither}; server_max_window_bits=10`,
+      10,
+      15,
+    ],
+  ] as const
+) {
+  test(`by default a server keeps no context, and the client none, whatever they could: ${offer}`, () => {
+    for (const standard of [contextless, contextual]) {
+      assert.deepEqual(
+        acceptOffer(parse(offer), resolve(), standard, zlib),
+        {
+          parameters: agreed(true, true, serverBits, clientBits),
+          backend,
+          response: parseExtensions(response)[0],
+        },
+      );
+    }
   });
 }
 

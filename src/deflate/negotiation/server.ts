@@ -39,8 +39,8 @@ export interface AcceptedOffer extends DeflateAgreement {
  * that no backend can stay within. Other extensions are passed over.
  *
  * The response states what will be done, asked or not: no context takeover
- * where the options want none or the backend has none, and a server's window
- * below 15 bits. Only `client_max_window_bits` needs the client's leave (section
+ * where the options want none, which the backend `"auto"` stands for, or the
+ * backend has none; and a server's window below 15 bits. Only `client_max_window_bits` needs the client's leave (section
  * 7.1.2.2): without it the client's window is 15 bits, whatever the options say.
  *
  * @param offers The client's offers in order, of all its header lines.
@@ -107,10 +107,11 @@ function meetOffer(
     options.serverMaxWindowBits,
   );
   if (serverMaxWindowBits < can.minOutboundWindowBits) return null;
+  const alone = options.backend === "auto";
   return {
-    serverNoContextTakeover: offered.serverNoContextTakeover ||
+    serverNoContextTakeover: alone || offered.serverNoContextTakeover ||
       options.serverNoContextTakeover || !can.outboundContextTakeover,
-    clientNoContextTakeover: offered.clientNoContextTakeover ||
+    clientNoContextTakeover: alone || offered.clientNoContextTakeover ||
       options.clientNoContextTakeover || !can.inboundContextTakeover,
     serverMaxWindowBits,
     clientMaxWindowBits: offered.clientMaxWindowBits === null
