@@ -33,8 +33,8 @@ export interface Backend {
   /**
    * Works on a message that is whole; the answer may be there at once.
    *
-   * @param payload The bytes. They are not changed, and not needed any more when
-   * the answer is there.
+   * @param payload The bytes, lent for the call: they are not changed, and what
+   * of them is needed later is copied.
    * @param limit How many bytes may come out.
    * @returns `null` if this message has to be worked on part by part, as more
    * would come out or the backend knows no other way. Nothing has happened then.

@@ -4,12 +4,13 @@
  * @module
  */
 import type { StageController } from "../codec/stage.ts";
-import { encodeUtf8 } from "../codec/utf8.ts";
+import { encodeUtf8, writeUtf8 } from "../codec/utf8.ts";
 import { Opcode, type OutgoingFrame } from "../frame.ts";
 import { type CodedBytes, uncounted } from "../metrics/counters.ts";
 import type { Backend } from "./backend.ts";
 import type { MessageQueueRules } from "./message_queue.ts";
 import { QueuedStage } from "./queued_stage.ts";
+import { Scratch } from "./scratch.ts";
 import type { SharedDeflater } from "./shared_deflater.ts";
 import { SharedMessage } from "./shared_message.ts";
 
@@ -69,7 +70,7 @@ export class DeflateStage
     const coded = this.#isCoded(frame);
     // A continuation belongs to what its message's first frame was.
     const asBytes = coded || frame.opcode === Opcode.Continuation;
-    this.queue(controller).push(asBytes ? withBytes(frame) : frame, coded);
+    this.queue(controller).push(asBytes ? encoded(frame) : frame, coded);
   }
 
   protected override createRules(): MessageQueueRules<
@@ -96,9 +97,14 @@ export class DeflateStage
           opcode: frame.opcode,
           fin: true,
           rsv1: better,
-          payload: better ? payload : frame.payload,
+          payload: better
+            ? payload
+            : frame instanceof BriefText
+            ? frame.text
+            : frame.payload,
         };
       },
+      keep: (frame) => frame instanceof BriefText ? frame.kept() : frame,
       pass: (frame) => frame,
     };
   }
@@ -135,8 +141,44 @@ export class DeflateStage
   }
 }
 
-function withBytes(frame: CompressibleFrame): CompressibleFrame {
+/** Up to so many UTF-16 units, a text's bytes are lent to the backend. */
+const briefText = 16 * 1024;
+
+const scratch = new Scratch();
+
+/** A text message whose bytes are there until the next one's. */
+class BriefText implements CompressibleFrame {
+  readonly opcode: Opcode;
+  readonly fin: boolean;
+  readonly rsv1: boolean;
+  readonly compress: boolean | undefined;
+  readonly payload: Uint8Array;
+  readonly text: string;
+
+  constructor(
+    { opcode, fin, rsv1, compress }: CompressibleFrame,
+    text: string,
+  ) {
+    this.opcode = opcode;
+    this.fin = fin;
+    this.rsv1 = rsv1;
+    this.compress = compress;
+    const bytes = scratch.take(text.length * 3);
+    this.payload = bytes.subarray(0, writeUtf8(text, bytes, 0));
+    this.text = text;
+  }
+
+  /** The same with bytes of its own. */
+  kept(): CompressibleFrame {
+    const { opcode, fin, rsv1, compress, payload } = this;
+    return { opcode, fin, rsv1, compress, payload: payload.slice() };
+  }
+}
+
+/** A frame whose payload is bytes, be it for the call only. */
+function encoded(frame: CompressibleFrame): CompressibleFrame {
   const { opcode, fin, rsv1, compress, payload } = frame;
   if (typeof payload !== "string") return frame;
+  if (payload.length <= briefText) return new BriefText(frame, payload);
   return { opcode, fin, rsv1, compress, payload: encodeUtf8(payload) };
 }

@@ -34,12 +34,7 @@ export class InflateStage extends QueuedStage<Frame, Frame> {
     frame: Frame,
     controller: StageController<Frame>,
   ): void {
-    this.queue(controller).push(
-      frame.own === false
-        ? { ...frame, payload: frame.payload.slice() }
-        : frame,
-      frame.rsv1,
-    );
+    this.queue(controller).push(frame, frame.rsv1);
   }
 
   protected override createRules(): MessageQueueRules<Frame, Frame> {
@@ -63,6 +58,10 @@ export class InflateStage extends QueuedStage<Frame, Frame> {
         payload,
         remaining: 0,
       }),
+      keep: (frame) =>
+        frame.own === false
+          ? { ...frame, payload: frame.payload.slice(), own: true }
+          : frame,
       pass: (frame) => frame,
     };
   }

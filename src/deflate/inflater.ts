@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { joinBytes } from "../codec/byte_buffer.ts";
 import { CloseCode } from "../close.ts";
 import { ProtocolError } from "../error.ts";
 import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
@@ -21,7 +20,8 @@ export interface InflateEngine {
   /**
    * Inflates raw DEFLATE.
    *
-   * @param input The data; it should end in a final block.
+   * @param parts The data, lent for the call, one part behind the other; it
+   * should end in a final block.
    * @param limit How many bytes may come out.
    * @param window What the data may refer back to, where that is taken. It is
    * not needed any more when the call returns.
@@ -30,7 +30,7 @@ export interface InflateEngine {
    * @returns The output, or why there is none.
    */
   inflate(
-    input: Bytes,
+    parts: readonly Uint8Array[],
     limit: number,
     window: Bytes | undefined,
     storedLength: number,
@@ -85,7 +85,7 @@ export class Inflater implements Backend {
     const stored = history === null || beside ? nothing : history.storedBlock;
     const skipped = beside ? 0 : history?.length ?? 0;
     const output = this.#engine.inflate(
-      joinBytes([stored, payload, messageEnd]),
+      [stored, payload, messageEnd],
       skipped + limit + markLength,
       beside ? history?.bytes : undefined,
       stored.length,

@@ -56,6 +56,8 @@ export interface MessageQueueRules<Input, Output> {
   part(opcode: Opcode, payload: Bytes, first: boolean, fin: boolean): Output;
   /** Makes the frame of a message that was worked on as a whole. */
   whole(frame: Input, payload: Bytes): Output;
+  /** What is kept of a frame that waits, where its payload is lent for the call. */
+  keep(frame: Input): Input;
   /** What a frame is passed on as that the backend has no work with. */
   pass(frame: Input): Output;
 }
@@ -261,7 +263,7 @@ export class MessageQueue<
   }
 
   #append(message: QueuedMessage<Input>, frame: Input): void {
-    message.frames.push(frame);
+    message.frames.push(this.#rules.keep(frame));
     this.#waitingBytes += frame.payload.length + frameOverhead;
     this.#frameArrived?.();
   }

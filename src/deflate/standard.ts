@@ -115,8 +115,8 @@ export async function inflateWithStandard(
 /** The engine of {@linkcode inflateWithStandard}. */
 export const standardEngine: InflateEngine = {
   takesWindow: false,
-  inflate: (input, limit, _window, storedLength) =>
-    inflateWithStandard(input, limit, storedLength),
+  inflate: (parts, limit, _window, storedLength) =>
+    inflateWithStandard(joinBytes(parts), limit, storedLength),
 };
 
 /**
@@ -137,9 +137,15 @@ export class FlushingDeflater implements Backend {
   /** See {@linkcode Backend}. */
   async whole(payload: Uint8Array): Promise<Bytes> {
     const chunks: Bytes[] = [];
-    await this.open().write(payload, true, (bytes) => {
-      chunks.push(bytes);
-    });
+    // The first slice is copied in this call.
+    const later = payload.length > flushingSlice;
+    await this.open().write(
+      later ? payload.slice() : payload,
+      true,
+      (bytes) => {
+        chunks.push(bytes);
+      },
+    );
     return joinBytes(chunks);
   }
 

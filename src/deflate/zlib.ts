@@ -14,6 +14,7 @@ import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
 import { History } from "./history.ts";
 import type { InflateEngine } from "./inflater.ts";
 import type { DeflateCapabilities } from "./negotiation/agreement.ts";
+import { Scratch } from "./scratch.ts";
 import {
   emptyMessage,
   endsInFlushTrailer,
@@ -38,7 +39,8 @@ export const zlibEngine: InflateEngine = {
   get takesWindow() {
     return takesDictionary();
   },
-  inflate(input, limit, window) {
+  inflate(parts, limit, window) {
+    const input = joined(parts);
     try {
       const { buffer, engine } = inflateRawSync(input, {
         maxOutputLength: limit,
@@ -60,6 +62,21 @@ export const zlibEngine: InflateEngine = {
     }
   },
 };
+
+const scratch = new Scratch();
+
+/** Parts one behind the other, until the next call. */
+function joined(parts: readonly Uint8Array[]): Bytes {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = scratch.take(length);
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes.subarray(0, length);
+}
 
 /**
  * Settings for one message alone. zlib gets the memory that so many bytes can

@@ -72,7 +72,8 @@ class SlowBackend implements Backend {
     this.sequential = sequential;
   }
 
-  whole(payload: Uint8Array): Promise<Bytes> {
+  whole(lent: Uint8Array): Promise<Bytes> {
+    const payload = lent.slice();
     const { promise, resolve, reject } = Promise.withResolvers<Bytes>();
     const entry = {
       payload,
@@ -211,6 +212,32 @@ for (const [name, make] of stages) {
       expected.map((text) => `1 ${inflates ? text + "Z" : text}`),
     );
     assert.deepEqual(sink.errors, []);
+  });
+
+  test(`${name}: what waits keeps its bytes, which were lent for the call`, async () => {
+    const random = seededRandom(`${name} lent`);
+    const backend = new SlowBackend(false);
+    const stage = make(backend);
+    const sink = new Sink<OutgoingFrame>();
+    const expected: string[] = [];
+    for (let number = 0; number < 40; number++) {
+      const text = `€ ${number}`;
+      const frame = inflates
+        ? { ...incoming(Opcode.Text, text, coded), own: false }
+        : outgoing(Opcode.Text, text, { compress: number % 2 === 0 });
+      stage.transform(frame as Frame, sink);
+      if (inflates) (frame.payload as Uint8Array).fill(0x78);
+      expected.push(inflates || number % 2 === 0 ? `${text}Z` : text);
+    }
+    while (backend.work.length > 0) {
+      random.pick(backend.work).done();
+      await settled();
+    }
+    await within(stage.flush(), "the end");
+    assert.deepEqual(
+      sink.items.map((frame) => shown(frame).replace(/^1\*? /, "")),
+      expected,
+    );
   });
 
   test(`${name}: without context a few messages are worked on side by side`, async () => {
