@@ -241,9 +241,13 @@ export class Outbound
   /** Lets go of what is of use only while messages are sent. */
   rest(): void {
     if (this.#buffer === null) return;
-    // The deflate stage goes on with the one that it was given.
-    if (this.#deflate === null && this.#buffer.idle) this.#buffer = null;
-    else this.#buffer.rest();
+    this.#deflate?.rest();
+    // A deflate stage that has work goes on with the one that it was given.
+    if (this.#deflate?.resting !== false && this.#buffer.idle) {
+      this.#buffer = null;
+    } else {
+      this.#buffer.rest();
+    }
   }
 
   /**

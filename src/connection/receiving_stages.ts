@@ -32,7 +32,7 @@ export class ReceivingStages {
   readonly #decoder: FrameDecoder;
   readonly #messages: MessageDecoder;
   readonly #frames: StageController<Frame>;
-  readonly #inflates: boolean;
+  readonly #inflate: InflateStage | null;
   readonly #gives: boolean;
 
   /**
@@ -44,12 +44,12 @@ export class ReceivingStages {
     inflate: InflateStage | null,
     sink: StageController<DecodedMessage>,
   ) {
-    this.#inflates = inflate !== null;
+    this.#inflate = inflate;
     // What is inflated has other buffers, and others have those.
-    this.#gives = gives && !this.#inflates;
+    this.#gives = gives && inflate === null;
     this.#decoder = new FrameDecoder({
       role,
-      rsv1: this.#inflates,
+      rsv1: inflate !== null,
       unmaskInPlace: true,
     });
     this.#messages = new MessageDecoder({ maxMessageSize });
@@ -61,7 +61,8 @@ export class ReceivingStages {
   /** Whether nothing is half here, so that new stages can go on as well. */
   get idle(): boolean {
     // What is being inflated will go on to the message decoder.
-    return !this.#inflates && this.#decoder.idle && this.#messages.idle;
+    return this.#inflate?.resting !== false && this.#decoder.idle &&
+      this.#messages.idle;
   }
 
   /** Has messages passed on while they arrive, from the next one on. */

@@ -409,6 +409,7 @@ export class Session
 
   /** See {@linkcode KeepAliveMember}. */
   keepAliveQuiet(): void {
+    this.#inflate?.rest();
     if (this.#stages?.idle) this.#stages = null;
     this.outbound.rest();
   }

@@ -6,7 +6,7 @@
 import type { StageController } from "../codec/stage.ts";
 import { type Frame, Opcode } from "../frame.ts";
 import { type CodedBytes, uncounted } from "../metrics/counters.ts";
-import type { Backend } from "./backend.ts";
+import type { Backend, Bytes } from "./backend.ts";
 import type { MessageQueueRules } from "./message_queue.ts";
 import { QueuedStage } from "./queued_stage.ts";
 
@@ -38,31 +38,49 @@ export class InflateStage extends QueuedStage<Frame, Frame> {
   }
 
   protected override createRules(): MessageQueueRules<Frame, Frame> {
+    return new InflateRules(this.backend, this.counter);
+  }
+}
+
+class InflateRules implements MessageQueueRules<Frame, Frame> {
+  readonly backend: Backend;
+  readonly counter: CodedBytes;
+
+  constructor(backend: Backend, counter: CodedBytes) {
+    this.backend = backend;
+    this.counter = counter;
+  }
+
+  get wholeUpTo(): number {
+    return 16 * 1024;
+  }
+
+  get wholeLimit(): number {
+    // More of what came in one chunk of bytes must not be held at once.
+    return 256 * 1024;
+  }
+
+  part(opcode: Opcode, payload: Bytes, first: boolean, fin: boolean): Frame {
     return {
-      backend: this.backend,
-      counter: this.counter,
-      wholeUpTo: 16 * 1024,
-      // More of what came in one chunk of bytes must not be held at once.
-      wholeLimit: 256 * 1024,
-      part: (opcode, payload, first, fin): Frame => ({
-        opcode: first ? opcode : Opcode.Continuation,
-        fin,
-        rsv1: false,
-        payload,
-        remaining: 0,
-      }),
-      whole: (frame, payload) => ({
-        opcode: frame.opcode,
-        fin: true,
-        rsv1: false,
-        payload,
-        remaining: 0,
-      }),
-      keep: (frame) =>
-        frame.own === false
-          ? { ...frame, payload: frame.payload.slice(), own: true }
-          : frame,
-      pass: (frame) => frame,
+      opcode: first ? opcode : Opcode.Continuation,
+      fin,
+      rsv1: false,
+      payload,
+      remaining: 0,
     };
+  }
+
+  whole({ opcode }: Frame, payload: Bytes): Frame {
+    return { opcode, fin: true, rsv1: false, payload, remaining: 0 };
+  }
+
+  keep(frame: Frame): Frame {
+    return frame.own === false
+      ? { ...frame, payload: frame.payload.slice(), own: true }
+      : frame;
+  }
+
+  pass(frame: Frame): Frame {
+    return frame;
   }
 }

@@ -86,6 +86,7 @@ export class MessageQueue<
   #frameArrived: (() => void) | null = null;
   #room: PromiseWithResolvers<void> | null = null;
   #settled: PromiseWithResolvers<void> | null = null;
+  #failure: { readonly reason: unknown } | null = null;
   #over = false;
 
   /** Makes a queue by its rules; the controller takes what leaves it. */
@@ -105,6 +106,17 @@ export class MessageQueue<
   /** Whether nothing waits, so that a frame may pass. */
   get empty(): boolean {
     return this.#messages.length === 0;
+  }
+
+  /** Whether nothing is on its way, so that a new queue can go on as well. */
+  get idle(): boolean {
+    return this.empty && this.#arriving === null && !this.#running &&
+      !this.#over;
+  }
+
+  /** Why it came to an end, if it failed. */
+  get failure(): { readonly reason: unknown } | null {
+    return this.#failure;
   }
 
   /** Resolves when more is wanted; `undefined` where it is. */
@@ -289,6 +301,7 @@ export class MessageQueue<
       }
     } catch (error) {
       if (this.#over) return;
+      this.#failure = { reason: error };
       this.close();
       this.#controller.error(error);
     } finally {

@@ -23,7 +23,6 @@ export abstract class QueuedStage<
   /** What the stage adds to. */
   protected readonly counter: CodedBytes;
   #queue: MessageQueue<Input, Output> | null = null;
-  #failure: { readonly reason: unknown } | null = null;
 
   /**
    * Makes the stage of one connection.
@@ -72,7 +71,8 @@ export abstract class QueuedStage<
     this.end();
     await this.settled;
     this.close();
-    if (this.#failure !== null) throw this.#failure.reason;
+    const failure = this.#queue?.failure;
+    if (failure) throw failure.reason;
   }
 
   /** No more frames come; what waits still goes through. */
@@ -91,6 +91,16 @@ export abstract class QueuedStage<
     else this.#queue.close();
   }
 
+  /** Whether it holds nothing of messages, nor of who takes its output. */
+  get resting(): boolean {
+    return this.#queue === null;
+  }
+
+  /** Lets go of what is of use only while messages come, if none is on its way. */
+  rest(): void {
+    if (this.#queue?.idle) this.#queue = null;
+  }
+
   /** Whether nothing waits, so that a frame may pass. */
   protected get empty(): boolean {
     return this.#queue === null || this.#queue.empty;
@@ -100,16 +110,7 @@ export abstract class QueuedStage<
   protected queue(
     controller: StageController<Output>,
   ): MessageQueue<Input, Output> {
-    return this.#queue ??= new MessageQueue(this.createRules(), {
-      enqueue: (frame) => controller.enqueue(frame),
-      error: (reason) => {
-        this.#failure = { reason };
-        controller.error(reason);
-      },
-      get ready() {
-        return controller.ready;
-      },
-    });
+    return this.#queue ??= new MessageQueue(this.createRules(), controller);
   }
 
   /** Takes a frame of a message, or a Close frame. */

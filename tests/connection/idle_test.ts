@@ -130,7 +130,18 @@ test("messages that waited for a hook come in order, also behind a silence", asy
   assert.deepEqual(seen, ["a0", "b0", "c0", "a1", "b1", "c1"]);
 });
 
-for (const backend of ["standard", "zlib"] as const) {
+function inParts(parts: string[]): ReadableStream<string> {
+  return new ReadableStream({
+    async pull(controller) {
+      await silence();
+      const part = parts.shift();
+      if (part === undefined) controller.close();
+      else controller.enqueue(part);
+    },
+  }, { highWaterMark: 0 });
+}
+
+for (const backend of ["auto", "standard", "zlib"] as const) {
   test(`compressed by ${backend}: messages, large ones as well, come in order behind a silence`, async () => {
     const deflate = { backend, threshold: 0 };
     const { server, client } = compressedPair(
@@ -153,6 +164,11 @@ for (const backend of ["standard", "zlib"] as const) {
       }
       await silence();
       assert.equal(server.bufferedAmount, 0);
+      // A message that comes in parts, with silences between them.
+      client.send(inParts(["in ", "parts ", `${turn}`]), { type: "text" });
+      const { value } = await within(reader.read(), "an answer");
+      assert.equal(value, `in parts ${turn}`);
+      await silence();
     }
     client.close();
     assert.equal((await within(server.closed, "the end")).closeCode, 1000);
