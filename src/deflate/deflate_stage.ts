@@ -70,7 +70,7 @@ export class DeflateStage
     const coded = this.#isCoded(frame);
     // A continuation belongs to what its message's first frame was.
     const asBytes = coded || frame.opcode === Opcode.Continuation;
-    this.queue(controller).push(asBytes ? encoded(frame) : frame, coded);
+    this.queue(controller).push(asBytes ? encoded(frame, coded) : frame, coded);
   }
 
   protected override createRules(): MessageQueueRules<
@@ -200,10 +200,12 @@ class BriefText implements CompressibleFrame {
   }
 }
 
-/** A frame whose payload is bytes, be it for the call only. */
-function encoded(frame: CompressibleFrame): CompressibleFrame {
+/** A frame whose payload is bytes; for a backend, be it for the call only. */
+function encoded(frame: CompressibleFrame, coded: boolean): CompressibleFrame {
   const { opcode, fin, rsv1, compress, payload } = frame;
   if (typeof payload !== "string") return frame;
-  if (payload.length <= briefText) return new BriefText(frame, payload);
+  if (coded && payload.length <= briefText) {
+    return new BriefText(frame, payload);
+  }
   return { opcode, fin, rsv1, compress, payload: encodeUtf8(payload) };
 }

@@ -186,6 +186,20 @@ const stages: [string, (backend: Backend) => AnyStage][] = [
   ["DeflateStage", (backend) => new DeflateStage(backend, 0) as AnyStage],
 ];
 
+test("DeflateStage: what passes as it is, in fragments of text, keeps its bytes", () => {
+  const stage = new DeflateStage(new SlowBackend(false), 0);
+  const sink = new Sink<OutgoingFrame>();
+  const frames = [
+    outgoing(Opcode.Text, "one", { fin: false, compress: false }),
+    outgoing(Opcode.Continuation, "€uro", { fin: false }),
+    outgoing(Opcode.Continuation, "three"),
+  ];
+  for (const frame of frames) stage.transform(frame, sink);
+  stage.transform(outgoing(Opcode.Text, "xxxxxxxxxxxxx"), sink);
+  assert.deepEqual(sink.items.map(shown), ["1+ one", "0+ €uro", "0 three"]);
+  stage.close();
+});
+
 for (const [name, make] of stages) {
   const inflates = name === "InflateStage";
   const coded = { rsv1: inflates };

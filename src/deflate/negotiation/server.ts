@@ -40,8 +40,9 @@ export interface AcceptedOffer extends DeflateAgreement {
  *
  * The response states what will be done, asked or not: no context takeover
  * where the options want none, which the backend `"auto"` stands for, or the
- * backend has none; and a server's window below 15 bits. Only `client_max_window_bits` needs the client's leave (section
- * 7.1.2.2): without it the client's window is 15 bits, whatever the options say.
+ * backend has none; and a server's window below 15 bits. Only
+ * `client_max_window_bits` needs the client's leave (section 7.1.2.2): without
+ * it the client's window is 15 bits, whatever the options say.
  *
  * @param offers The client's offers in order, of all its header lines.
  * @param options The server's options.
