@@ -138,16 +138,18 @@ export function answerTo(
       ? 15
       : options.clientMaxWindowBits ?? 15,
   );
+  const { backend = "auto" } = options;
+  const alone = backend === "auto";
   // Only Deno's CompressionStream can keep its window between messages.
-  const canKeepContext = options.backend === "zlib" || serverBits < 15 ||
+  const canKeepContext = backend === "zlib" || serverBits < 15 ||
     runtime === "deno";
   return [
     "permessage-deflate",
-    ...offer.serverNoContextTakeover || options.serverNoContextTakeover ||
-        !canKeepContext
+    ...alone || offer.serverNoContextTakeover ||
+        options.serverNoContextTakeover || !canKeepContext
       ? ["server_no_context_takeover"]
       : [],
-    ...offer.clientNoContextTakeover || options.clientNoContextTakeover
+    ...alone || offer.clientNoContextTakeover || options.clientNoContextTakeover
       ? ["client_no_context_takeover"]
       : [],
     ...offer.serverMaxWindowBits !== undefined || serverBits < 15

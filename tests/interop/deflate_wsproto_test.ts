@@ -58,6 +58,10 @@ const againstRsv1: Record<string, [head: number, payload: string][]> = {
   "in a close": [[0xc8, "03e8"]],
 };
 
+test("wsproto, by default: gets varied messages back, whatever it offers", async () => {
+  await runOffers(contextTakeovers.flatMap(everyWindow), { threshold: 0 });
+});
+
 for (const backend of backends) {
   const usual: DeflateOptions = { backend, threshold: 0 };
   const title = `wsproto, backend "${backend}"`;

@@ -92,8 +92,8 @@ export async function startEchoServer(
     upgrade(request) {
       const { pathname, searchParams } = new URL(request.url);
       const visit = searchParams.get("visit") ?? "";
+      // A client may connect more than once; what is observed is the first time.
       const data = announced.get(visit);
-      announced.delete(visit);
       return {
         data,
         handler: pathname === "/incoming"
