@@ -41,6 +41,8 @@ export class Closing {
   sent = false;
   /** Whether the peer has ended TCP. */
   peerEnded = false;
+  /** Whether incoming bytes are not looked at any more. */
+  deaf = false;
   /** Why the connection failed, if it did. */
   failure: WebSocketError | null = null;
   /** What the connection is about to be failed with, after this turn. */

@@ -16,6 +16,7 @@ import {
   type IncomingSource,
   type QueuedItem,
 } from "./incoming_stream.ts";
+import { ItemQueue } from "./item_queue.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { alreadySent } from "./outbound.ts";
 
@@ -45,8 +46,7 @@ export class Inbound implements BodyOwner, IncomingSource {
   readonly #owner: InboundOwner;
   readonly #options: ResolvedConnectionOptions;
   /** What waits. Made with the first that has to. */
-  #queue: QueuedItem[] | null = null;
-  #head = 0;
+  #queue: ItemQueue<QueuedItem> | null = null;
   #size = 0;
 
   // Who takes the messages is one of these three.
@@ -203,7 +203,6 @@ export class Inbound implements BodyOwner, IncomingSource {
     this.#whenDrained = null;
     if (this.#hook !== null) {
       this.#queue = null;
-      this.#head = 0;
       this.#size = 0;
     }
     this.#owner.inboundChanged();
@@ -219,7 +218,6 @@ export class Inbound implements BodyOwner, IncomingSource {
     this.#incoming?.failArriving(error);
     if (this.#hook !== null) {
       this.#queue = null;
-      this.#head = 0;
     } else if (this.#isEmpty()) {
       this.#stream?.end(error);
     }
@@ -242,7 +240,7 @@ export class Inbound implements BodyOwner, IncomingSource {
     if (stream?.wanted) {
       stream.give(item);
     } else {
-      this.#queue ??= [];
+      this.#queue ??= new ItemQueue();
       this.#queue.push(item);
       this.#size += size;
     }
@@ -255,15 +253,8 @@ export class Inbound implements BodyOwner, IncomingSource {
   /** Takes the oldest of those that wait; there has to be one. */
   #shift(): QueuedItem {
     const queue = this.#queue!;
-    const item = queue[this.#head];
-    queue[this.#head++] = "";
-    if (this.#head === queue.length) {
-      this.#queue = null;
-      this.#head = 0;
-    } else if (this.#head === 1024) {
-      queue.splice(0, 1024);
-      this.#head = 0;
-    }
+    const item = queue.shift();
+    if (queue.length === 0) this.#queue = null;
     return item;
   }
 

@@ -77,8 +77,6 @@ export class Session
   #inflateFull = false;
   /** What stages on their own time wait for while the application has enough. */
   #ready: Deferred<void> | null = null;
-  /** Whether incoming bytes are not looked at any more. */
-  #deaf = false;
   /** There is one once the connection begins to end, for whatever reason. */
   #closing: Closing | null = null;
   #lastProgress = 0;
@@ -171,7 +169,7 @@ export class Session
     const closing = this.#beginClosing();
     if (closing.failure !== null) return;
     closing.failure = error;
-    this.#deaf = true;
+    closing.deaf = true;
     this.#inflate?.close();
     this.outbound.abandon(() => error);
     this.inbound.refuse();
@@ -192,8 +190,9 @@ export class Session
   /** Drops TCP at once. */
   terminate(error: WebSocketError): void {
     if (this.#state === "closed") return;
-    const failure = this.#beginClosing().failure ??= error;
-    this.#deaf = true;
+    const closing = this.#beginClosing();
+    const failure = closing.failure ??= error;
+    closing.deaf = true;
     this.outbound.abandon(() => failure);
     this.#transport.destroy();
   }
@@ -271,11 +270,11 @@ export class Session
   transportClosed(error: Error | null): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#deaf = true;
+    const closing = this.#beginClosing();
+    closing.deaf = true;
     this.#context.keepAlive?.delete(this);
     this.#inflate?.close();
     this.inboundChanged();
-    const closing = this.#beginClosing();
     const result = closing.end(error);
     const refusal = (): WebSocketError => closing.failure ?? closing.refusal;
     this.outbound.destroy(refusal);
@@ -312,11 +311,12 @@ export class Session
       CloseCode.InternalError,
       reason instanceof Error ? reason.message : String(reason),
     );
-    this.#deaf = true;
+    const closing = this.#beginClosing();
+    closing.deaf = true;
     // A hook has answered the messages that came before, in the same chunk of
     // bytes; who reads a stream gets them, and can, only after this turn.
     if (this.inbound.isStream) {
-      this.#beginClosing().failingWith ??= error;
+      closing.failingWith ??= error;
       afterThisTurn(() => this.fail(error));
     } else {
       this.fail(error);
@@ -467,6 +467,10 @@ export class Session
     );
   }
 
+  get #deaf(): boolean {
+    return this.#closing !== null && this.#closing.deaf;
+  }
+
   get #closeReceived(): boolean {
     return this.#closing !== null && this.#closing.received !== null;
   }
@@ -474,7 +478,7 @@ export class Session
   #receiveClose(message: CloseMessage): void {
     const closing = this.#beginClosing();
     closing.received = message;
-    this.#deaf = true;
+    closing.deaf = true;
     if (closing.sent) {
       this.#endTransport(closing);
     } else if (this.#state === "open") {
