@@ -70,7 +70,7 @@ export class NodeSocketTransport implements Transport {
     this.remoteAddress = addressOf(socket);
     socket.setNoDelay?.(true);
     // A limit that the HTTP server may have set ends with the handshake.
-    socket.setTimeout?.(0);
+    if (!alone) socket.setTimeout?.(0);
   }
 
   /** See {@linkcode Transport}. */
