@@ -5,7 +5,7 @@
  */
 import type { Bytes } from "./backend.ts";
 
-/** Twice what a message may have that is inflated as a whole, and more. */
+/** Enough for what is worked on in one call: a text takes 48 KiB at most. */
 const mostKept = 64 * 1024;
 
 /**
