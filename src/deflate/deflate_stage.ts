@@ -7,7 +7,7 @@ import type { StageController } from "../codec/stage.ts";
 import { encodeUtf8, writeUtf8 } from "../codec/utf8.ts";
 import { Opcode, type OutgoingFrame } from "../frame.ts";
 import { type CodedBytes, uncounted } from "../metrics/counters.ts";
-import type { Backend, Bytes } from "./backend.ts";
+import type { Backend } from "./backend.ts";
 import type { MessageQueueRules } from "./message_queue.ts";
 import { QueuedStage } from "./queued_stage.ts";
 import { Scratch } from "./scratch.ts";
@@ -73,11 +73,11 @@ export class DeflateStage
     this.queue(controller).push(asBytes ? encoded(frame, coded) : frame, coded);
   }
 
-  protected override createRules(): MessageQueueRules<
+  protected override get rules(): MessageQueueRules<
     CompressibleFrame,
     OutgoingFrame
   > {
-    return new DeflateRules(this.backend, this.counter);
+    return rules;
   }
 
   /** Takes a message that other connections take as well. */
@@ -112,59 +112,29 @@ export class DeflateStage
   }
 }
 
-class DeflateRules
-  implements MessageQueueRules<CompressibleFrame, OutgoingFrame> {
-  readonly backend: Backend;
-  readonly counter: CodedBytes;
-
-  constructor(backend: Backend, counter: CodedBytes) {
-    this.backend = backend;
-    this.counter = counter;
-  }
-
-  get wholeUpTo(): number {
-    return 256 * 1024;
-  }
-
-  get wholeLimit(): number {
-    return Infinity;
-  }
-
-  part(
-    opcode: Opcode,
-    payload: Bytes,
-    first: boolean,
-    fin: boolean,
-  ): OutgoingFrame {
-    return {
-      opcode: first ? opcode : Opcode.Continuation,
-      fin,
-      rsv1: first,
-      payload,
-    };
-  }
-
-  whole(frame: CompressibleFrame, compressed: Bytes): OutgoingFrame {
+const rules: MessageQueueRules<CompressibleFrame, OutgoingFrame> = {
+  wholeUpTo: 256 * 1024,
+  wholeLimit: Infinity,
+  part: (opcode, payload, first, fin) => ({
+    opcode: first ? opcode : Opcode.Continuation,
+    fin,
+    rsv1: first,
+    payload,
+  }),
+  whole: (frame, compressed, { sequential }) => {
     const { opcode, compress, payload } = frame;
     // With context takeover the peer's window must see what ours saw.
     if (
-      this.backend.sequential || compress === true ||
-      compressed.length < payload.length
+      sequential || compress === true || compressed.length < payload.length
     ) {
       return { opcode, fin: true, rsv1: true, payload: compressed };
     }
     const plain = frame instanceof BriefText ? frame.text : payload;
     return { opcode, fin: true, rsv1: false, payload: plain };
-  }
-
-  keep(frame: CompressibleFrame): CompressibleFrame {
-    return frame instanceof BriefText ? frame.kept() : frame;
-  }
-
-  pass(frame: CompressibleFrame): OutgoingFrame {
-    return frame;
-  }
-}
+  },
+  keep: (frame) => frame instanceof BriefText ? frame.kept() : frame,
+  pass: (frame) => frame,
+};
 
 /** Up to so many UTF-16 units, a text's bytes are lent to the backend. */
 const briefText = 16 * 1024;

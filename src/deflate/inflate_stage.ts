@@ -6,7 +6,7 @@
 import type { StageController } from "../codec/stage.ts";
 import { type Frame, Opcode } from "../frame.ts";
 import { type CodedBytes, uncounted } from "../metrics/counters.ts";
-import type { Backend, Bytes } from "./backend.ts";
+import type { Backend } from "./backend.ts";
 import type { MessageQueueRules } from "./message_queue.ts";
 import { QueuedStage } from "./queued_stage.ts";
 
@@ -37,50 +37,32 @@ export class InflateStage extends QueuedStage<Frame, Frame> {
     this.queue(controller).push(frame, frame.rsv1);
   }
 
-  protected override createRules(): MessageQueueRules<Frame, Frame> {
-    return new InflateRules(this.backend, this.counter);
+  protected override get rules(): MessageQueueRules<Frame, Frame> {
+    return rules;
   }
 }
 
-class InflateRules implements MessageQueueRules<Frame, Frame> {
-  readonly backend: Backend;
-  readonly counter: CodedBytes;
-
-  constructor(backend: Backend, counter: CodedBytes) {
-    this.backend = backend;
-    this.counter = counter;
-  }
-
-  get wholeUpTo(): number {
-    return 16 * 1024;
-  }
-
-  get wholeLimit(): number {
-    // More of what came in one chunk of bytes must not be held at once.
-    return 256 * 1024;
-  }
-
-  part(opcode: Opcode, payload: Bytes, first: boolean, fin: boolean): Frame {
-    return {
-      opcode: first ? opcode : Opcode.Continuation,
-      fin,
-      rsv1: false,
-      payload,
-      remaining: 0,
-    };
-  }
-
-  whole({ opcode }: Frame, payload: Bytes): Frame {
-    return { opcode, fin: true, rsv1: false, payload, remaining: 0 };
-  }
-
-  keep(frame: Frame): Frame {
-    return frame.own === false
+const rules: MessageQueueRules<Frame, Frame> = {
+  wholeUpTo: 16 * 1024,
+  // More of what came in one chunk of bytes must not be held at once.
+  wholeLimit: 256 * 1024,
+  part: (opcode, payload, first, fin) => ({
+    opcode: first ? opcode : Opcode.Continuation,
+    fin,
+    rsv1: false,
+    payload,
+    remaining: 0,
+  }),
+  whole: ({ opcode }, payload) => ({
+    opcode,
+    fin: true,
+    rsv1: false,
+    payload,
+    remaining: 0,
+  }),
+  keep: (frame) =>
+    frame.own === false
       ? { ...frame, payload: frame.payload.slice(), own: true }
-      : frame;
-  }
-
-  pass(frame: Frame): Frame {
-    return frame;
-  }
-}
+      : frame,
+  pass: (frame) => frame,
+};

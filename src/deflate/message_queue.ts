@@ -44,18 +44,14 @@ interface QueuedMessage<Input> {
 
 /** What makes a queue one that inflates, or one that deflates. */
 export interface MessageQueueRules<Input, Output> {
-  /** Compresses, or inflates. */
-  readonly backend: Backend;
-  /** What the payloads of messages are counted in that the backend worked on. */
-  readonly counter: CodedBytes;
   /** Up to which length a message is worked on as a whole, beside others. */
   readonly wholeUpTo: number;
   /** How many bytes may come of such a message. */
   readonly wholeLimit: number;
   /** Makes a frame of a part of what comes of a message; `first` begins it. */
   part(opcode: Opcode, payload: Bytes, first: boolean, fin: boolean): Output;
-  /** Makes the frame of a message that was worked on as a whole. */
-  whole(frame: Input, payload: Bytes): Output;
+  /** Makes the frame of a message that the backend worked on as a whole. */
+  whole(frame: Input, payload: Bytes, backend: Backend): Output;
   /** What is kept of a frame that waits, where its payload is lent for the call. */
   keep(frame: Input): Input;
   /** What a frame is passed on as that the backend has no work with. */
@@ -74,6 +70,8 @@ export class MessageQueue<
   Output extends { readonly payload: Uint8Array | string },
 > {
   readonly #rules: MessageQueueRules<Input, Output>;
+  readonly #backend: Backend;
+  readonly #counter: CodedBytes;
   readonly #controller: StageController<Output>;
   #messages: QueuedMessage<Input>[] = [];
   /** The message whose next frame is awaited, if it does not just pass. */
@@ -89,12 +87,22 @@ export class MessageQueue<
   #failure: { readonly reason: unknown } | null = null;
   #over = false;
 
-  /** Makes a queue by its rules; the controller takes what leaves it. */
+  /**
+   * Makes a queue by its rules.
+   *
+   * @param backend Compresses, or inflates.
+   * @param counter Counts the payloads of messages that the backend worked on.
+   * @param controller Takes what leaves the queue.
+   */
   constructor(
     rules: MessageQueueRules<Input, Output>,
+    backend: Backend,
+    counter: CodedBytes,
     controller: StageController<Output>,
   ) {
     this.#rules = rules;
+    this.#backend = backend;
+    this.#counter = counter;
     this.#controller = controller;
   }
 
@@ -205,7 +213,7 @@ export class MessageQueue<
     this.#messages = [];
     this.#waitingBytes = 0;
     this.#open?.abort();
-    this.#rules.backend.close();
+    this.#backend.close();
     this.#frameArrived?.();
     this.#notify();
   }
@@ -231,7 +239,7 @@ export class MessageQueue<
   }
 
   #enqueueWhole(frame: Input, result: Bytes): void {
-    const output = this.#rules.whole(frame, result);
+    const output = this.#rules.whole(frame, result, this.#backend);
     this.#count(frame, output);
     this.#controller.enqueue(output);
   }
@@ -240,7 +248,7 @@ export class MessageQueue<
     { payload }: QueuedFrame,
     coded: { readonly payload: Uint8Array | string },
   ): void {
-    const { counter } = this.#rules;
+    const counter = this.#counter;
     counter.before += payload.length;
     counter.after += coded.payload.length;
     this.#bytesSinceTurn += Math.max(payload.length, coded.payload.length);
@@ -251,8 +259,10 @@ export class MessageQueue<
   }
 
   #begin(frame: Input): Bytes | null | Promise<Bytes | null> {
-    const { backend, wholeLimit } = this.#rules;
-    const result = backend.whole(frame.payload as Uint8Array, wholeLimit);
+    const result = this.#backend.whole(
+      frame.payload as Uint8Array,
+      this.#rules.wholeLimit,
+    );
     // Its failure is met when its turn comes.
     if (result instanceof Promise) result.catch(() => {});
     return result;
@@ -260,7 +270,7 @@ export class MessageQueue<
 
   /** Begins with whole messages that are not the first in the order. */
   #startAhead(): void {
-    if (this.#rules.backend.sequential) return;
+    if (this.#backend.sequential) return;
     const { length } = this.#messages;
     for (let index = 0; index < sideBySide && index < length; index++) {
       const message = this.#messages[index];
@@ -349,8 +359,8 @@ export class MessageQueue<
   }
 
   async #performParts(message: QueuedMessage<Input>): Promise<void> {
-    const codec = this.#open = this.#rules.backend.open();
-    const { counter } = this.#rules;
+    const codec = this.#open = this.#backend.open();
+    const counter = this.#counter;
     let first = true;
     // One chunk is held back while more may come at once, so that the last one
     // can end the message.

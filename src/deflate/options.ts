@@ -44,8 +44,8 @@ export interface DeflateOptions {
    * `true` makes the server compress each message on its own (RFC 7692 section
    * 7.1.1.1): less memory for each connection, larger messages. On a client it
    * is a demand that a server may answer only with compliance or without
-   * compression. `false` leaves it to the peer and to the backend: `"auto"` does
-   * so on a server anyway. Default `false`.
+   * compression. `false` leaves it to the peer and to the backend; a server
+   * with `"auto"` does it anyway. Default `false`.
    */
   serverNoContextTakeover?: boolean;
   /**

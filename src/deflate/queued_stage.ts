@@ -110,7 +110,12 @@ export abstract class QueuedStage<
   protected queue(
     controller: StageController<Output>,
   ): MessageQueue<Input, Output> {
-    return this.#queue ??= new MessageQueue(this.createRules(), controller);
+    return this.#queue ??= new MessageQueue(
+      this.rules,
+      this.backend,
+      this.counter,
+      controller,
+    );
   }
 
   /** Takes a frame of a message, or a Close frame. */
@@ -120,5 +125,5 @@ export abstract class QueuedStage<
   ): void;
 
   /** Says what the queue does with its messages. */
-  protected abstract createRules(): MessageQueueRules<Input, Output>;
+  protected abstract get rules(): MessageQueueRules<Input, Output>;
 }
