@@ -45,6 +45,8 @@ export interface Backend {
   ): Bytes | null | Promise<Bytes | null>;
   /** Begins a message that comes in parts. */
   open(): MessageCodec;
+  /** Frees what can be made again, if the next message needs it. */
+  rest?(): void;
   /** Frees what the connection held. */
   close(): void;
 }

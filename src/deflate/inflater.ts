@@ -27,7 +27,7 @@ export interface InflateEngine {
    * not needed any more when the call returns.
    * @param storedLength How many bytes of the data are the stored block at its
    * front, which inflates to no more than it is.
-   * @returns The output, or why there is none.
+   * @returns The output, lent until the next call, or why there is none.
    */
   inflate(
     parts: readonly Uint8Array[],
@@ -109,10 +109,7 @@ export class Inflater implements Backend {
       this.#plain = false;
       return null;
     }
-    const end = output.length - markLength;
-    const message = skipped === 0
-      ? output.subarray(0, end)
-      : output.slice(skipped, end);
+    const message = output.slice(skipped, output.length - markLength);
     this.#history?.append(message);
     return message;
   }

@@ -33,7 +33,8 @@ import {
   standardCapabilities,
   standardEngine,
 } from "./standard.ts";
-import { zlibCapabilities, ZlibDeflater, zlibEngine } from "./zlib.ts";
+import { zlibCapabilities, ZlibDeflater } from "./zlib.ts";
+import { zlibEngine } from "./zlib_inflate.ts";
 
 /** The two stages of a connection. */
 export interface DeflateStages {
@@ -139,21 +140,15 @@ export function createDeflateStages(
     level: options.level,
     memLevel: options.memLevel,
   }, outbound.contextTakeover);
-  const standard = backend === "standard";
-  const standardOnly = standard && options.backend === "standard";
-  // What a stream that finishes puts out has to be converted, at ten times the
-  // cost of zlib on Node; and zlib without a context takes a third of the time
-  // that a stream takes on Deno.
-  const compressesStandard = standardOnly ||
-    standard && compressionFlushes() && outbound.contextTakeover;
-  const deflater: Backend = !compressesStandard
+  // zlib has the answer in the same call, and the peer can't tell.
+  const standardOnly = backend === "standard" && options.backend === "standard";
+  const deflater: Backend = !standardOnly
     ? zlib
     : compressionFlushes()
     ? new FlushingDeflater(outbound.contextTakeover)
     : new FinishingDeflater(zlib);
-  // zlib has the answer in the same call, and the peer can't tell.
   const inflater = new Inflater(
-    standardOnly ? standardEngine : zlibEngine,
+    standardOnly ? standardEngine : zlibEngine(),
     inboundContextTakeover,
   );
   const { windowBits } = outbound;

@@ -99,6 +99,7 @@ export abstract class QueuedStage<
   /** Lets go of what is of use only while messages come, if none is on its way. */
   rest(): void {
     if (this.#queue?.idle) this.#queue = null;
+    if (this.#queue === null) this.backend.rest?.();
   }
 
   /** Whether nothing waits, so that a frame may pass. */

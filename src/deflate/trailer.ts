@@ -47,8 +47,11 @@ export const messageEnd: Bytes = new Uint8Array([
 /** Whether an inflater's output ends in the mark of {@linkcode messageEnd}. */
 export function endsInMark(output: Uint8Array): boolean {
   const start = output.length - mark.length;
-  return start >= 0 &&
-    mark.every((byte, index) => output[start + index] === byte);
+  if (start < 0) return false;
+  for (let index = 0; index < mark.length; index++) {
+    if (output[start + index] !== mark[index]) return false;
+  }
+  return true;
 }
 
 /** Holds back the last bytes of a stream of chunks. */

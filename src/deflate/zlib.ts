@@ -4,23 +4,17 @@
  *
  * @module
  */
-import {
-  constants,
-  deflateRawSync,
-  inflateRawSync,
-  type ZlibOptions,
-} from "node:zlib";
 import type { Backend, Bytes, Emit, MessageCodec } from "./backend.ts";
 import { History } from "./history.ts";
-import type { InflateEngine } from "./inflater.ts";
 import type { DeflateCapabilities } from "./negotiation/agreement.ts";
-import { Scratch } from "./scratch.ts";
 import {
   emptyMessage,
   endsInFlushTrailer,
   flushTrailer,
   HeldTail,
 } from "./trailer.ts";
+import { ContextDeflater } from "./zlib_context.ts";
+import { deflateAlone, deflateAnew } from "./zlib_deflate.ts";
 import { takesDictionary } from "./zlib_dictionary.ts";
 import { type ZlibSettings, ZlibStream } from "./zlib_stream.ts";
 
@@ -33,72 +27,6 @@ export const zlibCapabilities: DeflateCapabilities = {
 
 /** Up to which length compressing in one call takes well under a millisecond or two. */
 const atOnceLength = 32 * 1024;
-
-/** Inflates in the same call. */
-export const zlibEngine: InflateEngine = {
-  get takesWindow() {
-    return takesDictionary();
-  },
-  inflate(parts, limit, window) {
-    const input = joined(parts);
-    try {
-      const { buffer, engine } = inflateRawSync(input, {
-        maxOutputLength: limit,
-        // Where all fits into one chunk, it is not copied again.
-        chunkSize: Math.min(48 * 1024, Math.max(1024, input.length * 8)),
-        ...window !== undefined && window.length > 0
-          ? { dictionary: window }
-          : {},
-        info: true,
-      }) as unknown as {
-        buffer: Uint8Array<ArrayBuffer>;
-        engine: { bytesWritten: number };
-      };
-      if (engine.bytesWritten < input.length) return "not plain";
-      return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
-    } catch (error) {
-      const { code } = error as { code?: string };
-      return code === "ERR_BUFFER_TOO_LARGE" ? "too long" : "not plain";
-    }
-  },
-};
-
-const scratch = new Scratch();
-
-/** Parts one behind the other, until the next call. */
-function joined(parts: readonly Uint8Array[]): Bytes {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const bytes = scratch.take(length);
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes.subarray(0, length);
-}
-
-/**
- * Settings for one message alone. zlib gets the memory that so many bytes can
- * make use of: setting up and freeing what it asks for by default, 256 KiB, takes
- * longer than compressing a short message. What comes out is as short.
- */
-function settingsFor(
-  length: number,
-  settings: ZlibSettings,
-  dictionary: Bytes | null,
-): ZlibOptions {
-  const bits = 32 - Math.clz32(length + (dictionary?.length ?? 0));
-  return {
-    level: settings.level,
-    windowBits: Math.min(settings.windowBits, Math.max(9, bits)),
-    memLevel: Math.min(settings.memLevel, Math.max(1, bits - 5)),
-    // What cannot be compressed grows by a few bytes.
-    chunkSize: length + (length >> 8) + 64,
-    finishFlush: constants.Z_SYNC_FLUSH,
-    ...dictionary !== null && dictionary.length > 0 ? { dictionary } : {},
-  };
-}
 
 /** What a short message is given of those before it, in bytes. */
 const leastContext = 4 * 1024;
@@ -114,98 +42,113 @@ function contextFor(length: number, windowBits: number): number {
 }
 
 /**
- * Compresses with `node:zlib`. A compressor is made for each message. With
- * context takeover it is given the end of those before as its dictionary, so that
- * a quiet connection holds no compressor; where the runtime takes no dictionary,
- * one compressor stays for the connection.
+ * Compresses with `node:zlib`. With context takeover, the end of what was sent is
+ * kept as plain bytes, and a {@linkcode ContextDeflater} as long as there is
+ * memory for it. A message that is large, or comes in parts, has a compressor of
+ * its own, which is given those bytes first.
  */
 export class ZlibDeflater implements Backend {
-  /** See {@linkcode Backend}. */
-  readonly sequential: boolean;
   readonly #settings: ZlibSettings;
   readonly #history: History | null;
-  /** The compressor that stays, once there was something to compress. */
-  #lasting: ZlibStream | null = null;
+  #deflater: ContextDeflater | null = null;
 
   /** @param contextTakeover Whether messages may refer back to those before. */
   constructor(settings: ZlibSettings, contextTakeover: boolean) {
     this.#settings = settings;
-    this.sequential = contextTakeover;
-    this.#history = contextTakeover && takesDictionary()
+    this.#history = contextTakeover
       ? new History(contextFor(0, settings.windowBits))
       : null;
   }
 
   /** See {@linkcode Backend}. */
+  get sequential(): boolean {
+    return this.#history !== null;
+  }
+
+  /** See {@linkcode Backend}. */
   whole(payload: Uint8Array): Bytes | null {
     if (payload.length > atOnceLength) return null;
-    const history = this.#history;
-    if (this.sequential && history === null) return null;
     if (payload.length === 0) return emptyMessage;
-    const length = contextFor(payload.length, this.#settings.windowBits);
-    const compressed = deflateRawSync(
-      payload,
-      settingsFor(
-        payload.length,
-        this.#settings,
-        history && history.last(length),
-      ),
-    );
-    history?.widen(length);
-    history?.append(payload);
-    return new Uint8Array(
-      compressed.buffer as ArrayBuffer,
-      compressed.byteOffset,
-      compressed.length - flushTrailer.length,
-    );
+    const history = this.#history;
+    return history === null
+      ? deflateAlone(payload, this.#settings)
+      : this.#deflateBehind(history, payload);
   }
 
   /** See {@linkcode Backend}. */
   open(): MessageCodec {
-    if (this.sequential && this.#history === null) {
-      this.#lasting ??= ZlibStream.deflate(this.#settings);
-      return new DeflatedMessage(this.#lasting, null, () => {});
-    }
+    // It will not see this message, which the next one may refer to.
+    this.rest();
     const history = this.#history;
     history?.widen(1 << this.#settings.windowBits);
-    const stream = ZlibStream.deflate(this.#settings, history?.bytes.slice());
-    return new DeflatedMessage(stream, history, () => stream.close());
+    return new DeflatedMessage(this.#settings, history);
+  }
+
+  /** See {@linkcode Backend}. */
+  rest(): void {
+    this.#deflater?.close();
+    this.#deflater = null;
   }
 
   /** See {@linkcode Backend}. */
   close(): void {
-    this.#lasting?.close();
+    this.rest();
+  }
+
+  /** Compresses a message that may refer to those before. */
+  #deflateBehind(history: History, payload: Uint8Array): Bytes | null {
+    const settings = this.#settings;
+    const length = contextFor(payload.length, settings.windowBits);
+    history.widen(length);
+    const sent = history.last(length);
+    // To read a large context again costs less than memory that has gone cold.
+    const stays = length <= leastContext || !takesDictionary();
+    if (!stays) this.rest();
+    const deflater = stays ? this.#contextDeflater(sent, length) : null;
+    if (deflater === null && !takesDictionary()) return null;
+    const compressed = deflater?.compress(payload) ??
+      deflateAnew(payload, settings, sent);
+    history.append(payload);
+    return compressed;
+  }
+
+  /** The compressor that has stayed, or a new one; `null` if there can be none. */
+  #contextDeflater(sent: Bytes, length: number): ContextDeflater | null {
+    const deflater = this.#deflater;
+    if (
+      deflater !== null && !deflater.closed && deflater.contextLength >= length
+    ) return deflater;
+    deflater?.close();
+    return this.#deflater = ContextDeflater.open(this.#settings, sent, length);
   }
 }
 
 /** One message that is compressed part by part. */
 class DeflatedMessage implements MessageCodec {
-  readonly #stream: ZlibStream;
+  readonly #settings: ZlibSettings;
   readonly #history: History | null;
-  readonly #release: () => void;
+  #stream: ZlibStream | null = null;
+  #aborted = false;
   /** Each part ends in a sync flush; only the last one's trailer is left out. */
   readonly #tail = new HeldTail(flushTrailer.length);
 
-  constructor(
-    stream: ZlibStream,
-    history: History | null,
-    release: () => void,
-  ) {
-    this.#stream = stream;
+  constructor(settings: ZlibSettings, history: History | null) {
+    this.#settings = settings;
     this.#history = history;
-    this.#release = release;
   }
 
   async write(part: Uint8Array, last: boolean, emit: Emit): Promise<void> {
     // Without input since the last flush there is no output either.
     if (part.length > 0) {
+      this.#stream ??= await this.#openStream();
+      if (this.#aborted) return this.#stream.close();
       this.#history?.append(part);
       await this.#stream.process(part, async (bytes) => {
         for (const known of this.#tail.push(bytes)) await emit(known);
       });
     }
     if (!last) return;
-    this.#release();
+    this.#stream?.close();
     const { bytes } = this.#tail;
     if (bytes.length === 0) {
       await emit(emptyMessage);
@@ -215,6 +158,19 @@ class DeflatedMessage implements MessageCodec {
   }
 
   abort(): void {
-    this.#release();
+    this.#aborted = true;
+    this.#stream?.close();
+  }
+
+  /** A compressor that goes on behind what was sent so far. */
+  async #openStream(): Promise<ZlibStream> {
+    const sent = this.#history?.bytes.slice();
+    if (sent === undefined || takesDictionary()) {
+      return ZlibStream.deflate(this.#settings, sent);
+    }
+    const stream = ZlibStream.deflate(this.#settings);
+    // What comes of it the peer has had before.
+    await stream.process(sent, () => {});
+    return stream;
   }
 }

@@ -11,7 +11,11 @@ import {
   standardEngine,
 } from "../../src/deflate/standard.ts";
 import { flushTrailer } from "../../src/deflate/trailer.ts";
-import { ZlibDeflater, zlibEngine } from "../../src/deflate/zlib.ts";
+import { ZlibDeflater } from "../../src/deflate/zlib.ts";
+import {
+  inflaterEach,
+  sharedInflater,
+} from "../../src/deflate/zlib_inflate.ts";
 import type { ZlibSettings } from "../../src/deflate/zlib_stream.ts";
 import { concatBytes } from "../support/frames.ts";
 import type { SeededRandom } from "../support/seeded_random.ts";
@@ -64,9 +68,10 @@ function makeZlib(takeover: boolean): MakeDeflater {
     new ZlibDeflater({ ...usualSettings, ...settings }, takeover);
 }
 
-/** Both engines that inflate small messages. */
+/** All engines that inflate small messages. */
 export const engines: readonly (readonly [string, InflateEngine])[] = [
-  ["zlib", zlibEngine],
+  ["one zlib", sharedInflater],
+  ["zlib for each message", inflaterEach],
   ["DecompressionStream", standardEngine],
 ];
 

@@ -206,6 +206,28 @@ for (const [name, takeover, make] of inflaters) {
     }
   });
 
+  test(`a message can't get at what another connection was sent: ${name}`, async () => {
+    const random = seededRandom(`another's: ${name}`);
+    const secret = randomBytes(random, 300);
+    const own = randomBytes(random, 40);
+    const deflater = new ZlibDeflater(usualSettings, true);
+    await putThrough(deflater, secret);
+    if (takeover) await putThrough(deflater, own);
+    // It refers to 300 bytes before those that this connection has sent.
+    const payload = await putThrough(deflater, secret);
+    deflater.close();
+    assert.ok(payload.length < 50);
+    for (let round = 0; round < 5; round++) {
+      assert.equal(
+        toHex(await putThrough(make(), syncFlushed(secret))),
+        toHex(secret),
+      );
+      const inflater = make();
+      if (takeover) await putThrough(inflater, syncFlushed(own));
+      assert.equal(await outcome(putThrough(inflater, payload)), "1007");
+    }
+  });
+
   test(`a message over the limit is left to be inflated by parts: ${name}`, async () => {
     const message = new Uint8Array(10_000).fill(7);
     const payload = syncFlushed(message);
