@@ -13,8 +13,8 @@ import {
   flushTrailer,
   HeldTail,
 } from "./trailer.ts";
-import { ContextDeflater } from "./zlib_context.ts";
-import { deflateAlone, deflateAnew } from "./zlib_deflate.ts";
+import { ContextDeflater, contextLength } from "./zlib_context.ts";
+import { deflateAlone, deflateBehind } from "./zlib_deflate.ts";
 import { takesDictionary } from "./zlib_dictionary.ts";
 import { type ZlibSettings, ZlibStream } from "./zlib_stream.ts";
 
@@ -28,24 +28,21 @@ export const zlibCapabilities: DeflateCapabilities = {
 /** Up to which length compressing in one call takes well under a millisecond or two. */
 const atOnceLength = 32 * 1024;
 
-/** What a short message is given of those before it, in bytes. */
-const leastContext = 4 * 1024;
-
 /**
  * How much of the context is given to a message. All of it, 32 KiB, takes zlib
  * longer to read than a short message to compress, and makes that hardly
  * shorter than 4 KiB do.
  */
 function contextFor(length: number, windowBits: number): number {
-  const useful = Math.max(leastContext, 1 << (33 - Math.clz32(length)));
+  const useful = Math.max(contextLength, 1 << (33 - Math.clz32(length)));
   return Math.min(useful, 1 << windowBits);
 }
 
 /**
  * Compresses with `node:zlib`. With context takeover, the end of what was sent is
- * kept as plain bytes, and a {@linkcode ContextDeflater} as long as there is
- * memory for it. A message that is large, or comes in parts, has a compressor of
- * its own, which is given those bytes first.
+ * kept as plain bytes, and for short messages a {@linkcode ContextDeflater} where
+ * there is memory for it. Any other message is compressed by one that is given
+ * those bytes first.
  */
 export class ZlibDeflater implements Backend {
   readonly #settings: ZlibSettings;
@@ -72,7 +69,7 @@ export class ZlibDeflater implements Backend {
     const history = this.#history;
     return history === null
       ? deflateAlone(payload, this.#settings)
-      : this.#deflateBehind(history, payload);
+      : this.#deflateWithContext(history, payload);
   }
 
   /** See {@linkcode Backend}. */
@@ -96,30 +93,25 @@ export class ZlibDeflater implements Backend {
   }
 
   /** Compresses a message that may refer to those before. */
-  #deflateBehind(history: History, payload: Uint8Array): Bytes | null {
+  #deflateWithContext(history: History, payload: Uint8Array): Bytes | null {
     const settings = this.#settings;
     const length = contextFor(payload.length, settings.windowBits);
     history.widen(length);
     const sent = history.last(length);
-    // To read a large context again costs less than memory that has gone cold.
-    const stays = length <= leastContext || !takesDictionary();
-    if (!stays) this.rest();
-    const deflater = stays ? this.#contextDeflater(sent, length) : null;
-    if (deflater === null && !takesDictionary()) return null;
-    const compressed = deflater?.compress(payload) ??
-      deflateAnew(payload, settings, sent);
-    history.append(payload);
+    const compressed = this.#contextDeflater(sent, length)?.compress(payload) ??
+      deflateBehind(payload, settings, sent);
+    if (compressed !== null) history.append(payload);
     return compressed;
   }
 
-  /** The compressor that has stayed, or a new one; `null` if there can be none. */
+  /** The compressor that stays, if the message is one for it. */
   #contextDeflater(sent: Bytes, length: number): ContextDeflater | null {
-    const deflater = this.#deflater;
-    if (
-      deflater !== null && !deflater.closed && deflater.contextLength >= length
-    ) return deflater;
-    deflater?.close();
-    return this.#deflater = ContextDeflater.open(this.#settings, sent, length);
+    // To read a large context again costs less than memory that has gone cold.
+    if (length > contextLength) {
+      this.rest();
+      return null;
+    }
+    return this.#deflater ??= ContextDeflater.open(this.#settings, sent);
   }
 }
 

@@ -4,98 +4,64 @@
  * @module
  */
 import type { Bytes } from "./backend.ts";
-import {
-  SynchronousZlib,
-  synchronousZlib,
-  ZlibOutput,
-} from "./synchronous_zlib.ts";
-import { deflateNext } from "./zlib_deflate.ts";
+import { SynchronousZlib, synchronousZlib } from "./synchronous_zlib.ts";
+import { deflateNext, prime } from "./zlib_deflate.ts";
 import { takesDictionary } from "./zlib_dictionary.ts";
 import type { ZlibSettings } from "./zlib_stream.ts";
 
 /** How much memory all of them may take together, in bytes. */
 const mostMemory = 32 * 1024 * 1024;
 
-const staying = new Set<ContextDeflater>();
 let memory = 0;
+
+/** How far back one refers at most, in bytes. */
+export const contextLength: number = 4 * 1024;
 
 /**
  * A compressor with the context of one connection. To set one up takes twice as
  * long as to compress a short message, so it stays for those that follow until
- * the connection is quiet. With more connections than there is memory for, those
- * that were not used lately are closed: their connections have to begin again
- * from the plain bytes that they keep.
+ * the connection is quiet or closes. That is worth it as long as there are not
+ * too many: to fetch what has gone cold from memory takes as long.
  */
 export class ContextDeflater {
-  /** How far back it refers at most, in bytes. */
-  readonly contextLength: number;
   readonly #deflater: SynchronousZlib;
   readonly #memory: number;
-  #used = true;
-  #closed = false;
 
-  private constructor(
-    deflater: SynchronousZlib,
-    contextLength: number,
-    memory: number,
-  ) {
+  private constructor(deflater: SynchronousZlib, memory: number) {
     this.#deflater = deflater;
-    this.contextLength = contextLength;
     this.#memory = memory;
   }
 
   /**
    * Makes one that goes on behind what was sent so far.
    *
-   * @param settings What it keeps to.
+   * @param settings What it keeps to, as far as such a context needs it.
    * @param sent The last bytes that were sent: they are all it can refer to.
-   * @param contextLength How far back it shall refer.
-   * @returns `null` where zlib does not work in the same call.
+   * @returns `null` where zlib does not work in the same call, and while others
+   * have the memory.
    */
-  static open(
-    settings: ZlibSettings,
-    sent: Bytes,
-    contextLength: number,
-  ): ContextDeflater | null {
+  static open(settings: ZlibSettings, sent: Bytes): ContextDeflater | null {
     if (!synchronousZlib()) return null;
-    const bits = 31 - Math.clz32(contextLength);
-    const windowBits = Math.min(settings.windowBits, bits);
-    const memLevel = Math.min(settings.memLevel, Math.max(1, windowBits - 7));
+    const windowBits = Math.min(settings.windowBits, 12);
+    const memLevel = Math.min(settings.memLevel, 5);
     const needed = memoryOf(windowBits, memLevel);
-    makeRoom(needed);
-    const deflater = openDeflater({ ...settings, windowBits, memLevel }, sent);
-    const made = new ContextDeflater(deflater, contextLength, needed);
-    staying.add(made);
+    if (memory + needed > mostMemory) return null;
+    const own = { ...settings, windowBits, memLevel };
+    const deflater = SynchronousZlib.deflate(own, sent);
+    if (!takesDictionary()) prime(deflater, sent);
     memory += needed;
-    return made;
-  }
-
-  /** Whether it was closed, be it for another's sake. */
-  get closed(): boolean {
-    return this.#closed;
+    return new ContextDeflater(deflater, needed);
   }
 
   /** Compresses the next message: see {@linkcode deflateNext}. */
   compress(payload: Uint8Array): Bytes {
-    this.#used = true;
     return deflateNext(payload, this.#deflater);
   }
 
-  /** Frees its memory. */
+  /** Frees its memory. It is of no use then. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    staying.delete(this);
     memory -= this.#memory;
     this.#deflater.close();
-  }
-
-  /** Closes it if it was not used since this was asked before. */
-  closeUnlessUsed(): void {
-    if (!this.#used) return this.close();
-    this.#used = false;
-    staying.delete(this);
-    staying.add(this);
   }
 }
 
@@ -105,24 +71,4 @@ export class ContextDeflater {
  */
 function memoryOf(windowBits: number, memLevel: number): number {
   return (1 << (windowBits + 2)) + (1 << (memLevel + 9)) + 128 * 1024;
-}
-
-/** Closes what was not used lately. What was used is looked at last, next time. */
-function makeRoom(needed: number): void {
-  for (const deflater of staying) {
-    if (memory + needed <= mostMemory) return;
-    deflater.closeUnlessUsed();
-  }
-}
-
-let unread: ZlibOutput | null = null;
-
-function openDeflater(settings: ZlibSettings, sent: Bytes): SynchronousZlib {
-  if (takesDictionary()) return SynchronousZlib.deflate(settings, sent);
-  const deflater = SynchronousZlib.deflate(settings);
-  // What comes of it the peer has had before.
-  unread ??= new ZlibOutput(1024);
-  unread.clear();
-  deflater.process(sent, unread, Infinity);
-  return deflater;
 }

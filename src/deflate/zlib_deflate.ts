@@ -11,6 +11,7 @@ import {
   ZlibOutput,
 } from "./synchronous_zlib.ts";
 import { flushTrailer } from "./trailer.ts";
+import { takesDictionary } from "./zlib_dictionary.ts";
 import type { ZlibSettings } from "./zlib_stream.ts";
 
 /**
@@ -37,6 +38,32 @@ export function deflateNext(
   output.clear();
   deflater.process(payload, output, Infinity);
   return output.bytes.slice(0, output.length - flushTrailer.length);
+}
+
+/**
+ * Compresses a message that may refer to those before it, with a compressor that
+ * does not know them yet.
+ *
+ * @param sent The last bytes that were sent.
+ * @returns `null` where the runtime knows no way to do that within the call.
+ */
+export function deflateBehind(
+  payload: Uint8Array,
+  settings: ZlibSettings,
+  sent: Bytes,
+): Bytes | null {
+  if (takesDictionary()) return deflateAnew(payload, settings, sent);
+  if (!synchronousZlib()) return null;
+  const deflater = deflaterFor(settings);
+  deflater.reset();
+  prime(deflater, sent);
+  return deflateNext(payload, deflater);
+}
+
+/** Has a compressor know what was sent, where it takes no dictionary. */
+export function prime(deflater: SynchronousZlib, sent: Bytes): void {
+  // What comes of it the peer has had before.
+  if (sent.length > 0) deflateNext(sent, deflater);
 }
 
 /**
