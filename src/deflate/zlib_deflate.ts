@@ -1,5 +1,5 @@
 /**
- * Messages that `node:zlib` compresses in the same call, each on its own.
+ * Messages that `node:zlib` compresses in the same call.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { takesDictionary } from "./zlib_dictionary.ts";
 import type { ZlibSettings } from "./zlib_stream.ts";
 
 /**
- * Compresses a message.
+ * Compresses a message on its own.
  *
  * @returns What goes on the wire: up to the trailer of a sync flush.
  */
@@ -24,7 +24,7 @@ export function deflateAlone(
   settings: ZlibSettings,
 ): Bytes {
   if (!synchronousZlib()) return deflateAnew(payload, settings, null);
-  const deflater = deflaterFor(settingsFor(payload.length, settings));
+  const deflater = deflaterFor(settings);
   deflater.reset();
   return deflateNext(payload, deflater);
 }
