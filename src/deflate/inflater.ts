@@ -44,9 +44,9 @@ export interface InflateEngine {
 export type NotInflated = "too long" | "not plain";
 
 /**
- * The inflating backend. Every message is inflated by an inflater of its own.
- * With context takeover that one is first given the window, as a dictionary or
- * a stored block: so a quiet connection holds no inflater, only what was received, and each
+ * The inflating backend. Every message is inflated on its own. With context
+ * takeover the inflater is first given the window, as a dictionary or a stored
+ * block: so a connection holds no inflater, only what was received, and each
  * message can be checked to be whole.
  *
  * A small message goes through the engine that the connection uses; one that is

@@ -97,21 +97,25 @@ export class ZlibDeflater implements Backend {
     const settings = this.#settings;
     const length = contextFor(payload.length, settings.windowBits);
     history.widen(length);
-    const sent = history.last(length);
-    const compressed = this.#contextDeflater(sent, length)?.compress(payload) ??
-      deflateBehind(payload, settings, sent);
+    const deflater = this.#contextDeflater(history, length);
+    const compressed = deflater !== null
+      ? deflater.compress(payload)
+      : deflateBehind(payload, settings, history.last(length));
     if (compressed !== null) history.append(payload);
     return compressed;
   }
 
   /** The compressor that stays, if the message is one for it. */
-  #contextDeflater(sent: Bytes, length: number): ContextDeflater | null {
+  #contextDeflater(history: History, length: number): ContextDeflater | null {
     // To read a large context again costs less than memory that has gone cold.
     if (length > contextLength) {
       this.rest();
       return null;
     }
-    return this.#deflater ??= ContextDeflater.open(this.#settings, sent);
+    return this.#deflater ??= ContextDeflater.open(
+      this.#settings,
+      history.last(length),
+    );
   }
 }
 

@@ -14,8 +14,11 @@ const mostMemory = 32 * 1024 * 1024;
 
 let memory = 0;
 
+/** The base-2 logarithm of the window. */
+const contextBits = 12;
+
 /** How far back one refers at most, in bytes. */
-export const contextLength: number = 4 * 1024;
+export const contextLength: number = 1 << contextBits;
 
 /**
  * A compressor with the context of one connection. To set one up takes twice as
@@ -42,7 +45,7 @@ export class ContextDeflater {
    */
   static open(settings: ZlibSettings, sent: Bytes): ContextDeflater | null {
     if (!synchronousZlib()) return null;
-    const windowBits = Math.min(settings.windowBits, 12);
+    const windowBits = Math.min(settings.windowBits, contextBits);
     const memLevel = Math.min(settings.memLevel, 5);
     const needed = memoryOf(windowBits, memLevel);
     if (memory + needed > mostMemory) return null;
