@@ -7,6 +7,7 @@ import type { OutgoingFrame, Role } from "../frame.ts";
 import { applyMask, randomMaskingKey } from "../mask.ts";
 import { headerLength, maxHeaderLength, writeHeader } from "./frame_header.ts";
 import { type FrameBlock, SharedFrame } from "./shared_frame.ts";
+import { giveBackToSlab, type Slab, slabLength, slabWithRoom } from "./slab.ts";
 import type { Stage, StageController } from "./stage.ts";
 import { encodeUtf8, writeAscii, writeUtf8 } from "./utf8.ts";
 
@@ -25,7 +26,6 @@ export interface FrameEncoderOptions {
   copyBelow?: number;
 }
 
-const slabLength = 64 * 1024;
 /** A string of at most this many UTF-16 units is written straight into a slab. */
 const shortText = 4096;
 /** Below this length a copy costs less than one more chunk to write. */
@@ -37,16 +37,6 @@ const settledCopyBelow = 2048;
  */
 const manyPieces = 16;
 const ownLength = 16 * 1024;
-
-/**
- * The memory that small frames are written into, shared by all encoders: each
- * takes what it needs behind what was taken before. A chunk that was handed out
- * stays as it is, unless it is given back; when all have been, the slab is used
- * from its start again.
- */
-let slab = new Uint8Array(slabLength);
-let slabUsed = 0;
-let slabGivenBack = 0;
 
 const none = new Uint8Array(0);
 
@@ -64,8 +54,10 @@ export class FrameEncoder
   #pieces: Uint8Array<ArrayBuffer>[] = [];
   #given: ArrayBuffer[] | null = null;
   #length = 0;
-  // The piece that is still growing, in a slab.
+  // The piece that is still growing. What stands in a slab, which all encoders
+  // share, is behind what others took before.
   #open = none;
+  #slab: Slab | null = null;
   #openStart = 0;
   #openEnd = 0;
   /** Whether there are bytes among the pieces that were written into a slab. */
@@ -144,6 +136,7 @@ export class FrameEncoder
     this.#hasCopied = false;
     // An idle encoder keeps no slab alive.
     this.#open = this.#own = none;
+    this.#slab = null;
     this.#openStart = this.#openEnd = 0;
     return pieces;
   }
@@ -164,10 +157,8 @@ export class FrameEncoder
   recycle(taken: readonly Uint8Array[]): void {
     if (!this.#tookCopied) return;
     for (let index = 0; index < taken.length; index++) {
-      const { buffer, length } = taken[index];
-      if (buffer === slab.buffer) slabGivenBack += length;
+      giveBackToSlab(taken[index]);
     }
-    if (slabGivenBack === slabUsed) slabGivenBack = slabUsed = 0;
   }
 
   #appendText(frame: OutgoingFrame, text: string): void {
@@ -208,8 +199,7 @@ export class FrameEncoder
       this.#finish(frame, body, length);
     } else {
       writeHeader(this.#open, this.#openEnd, frame, length, 0, false);
-      this.#openEnd = body;
-      if (this.#open === slab) slabUsed = body;
+      this.#advance(body);
       this.#length += size;
       if (frame.given) {
         this.#given ??= [];
@@ -226,8 +216,7 @@ export class FrameEncoder
     if (this.#masked) applyMask(this.#open, body, end, key);
     writeHeader(this.#open, this.#openEnd, frame, length, key, this.#masked);
     this.#length += end - this.#openEnd;
-    this.#openEnd = end;
-    if (this.#open === slab) slabUsed = end;
+    this.#advance(end);
   }
 
   /** Takes a frame that stands in memory that many share, without a copy. */
@@ -245,8 +234,7 @@ export class FrameEncoder
     if (this.#length > 0 && start > 0 && length < copyBelow) {
       this.#reserve(length);
       this.#open.set(block.view(start, end), this.#openEnd);
-      this.#openEnd += length;
-      if (this.#open === slab) slabUsed = this.#openEnd;
+      this.#advance(this.#openEnd + length);
     } else {
       this.#closePiece();
       this.#shared = block;
@@ -260,30 +248,34 @@ export class FrameEncoder
   #reserve(length: number): void {
     if (this.#shared !== null) this.#closePiece();
     if (
-      this.#open === slab
-        ? this.#openEnd === slabUsed && slabUsed + length <= slab.length
-        : this.#open === this.#own &&
-          this.#openEnd + length <= this.#own.length
+      this.#openEnd + length <= this.#open.length &&
+      (this.#slab === null
+        ? this.#open === this.#own
+        : this.#openEnd === this.#slab.used)
     ) {
       return;
     }
     this.#closePiece();
     if (length > slabLength / 2) {
-      this.#open = new Uint8Array(length);
-      this.#openStart = this.#openEnd = 0;
-      return;
+      this.#openMemory(new Uint8Array(length));
+    } else if (this.#pieces.length >= manyPieces && length <= ownLength) {
+      this.#openMemory(this.#own = new Uint8Array(ownLength));
+    } else {
+      const slab = slabWithRoom(length);
+      this.#openMemory(slab.bytes, slab);
     }
-    if (this.#pieces.length >= manyPieces && length <= ownLength) {
-      this.#open = this.#own = new Uint8Array(ownLength);
-      this.#openStart = this.#openEnd = 0;
-      return;
-    }
-    if (slabUsed + length > slab.length) {
-      slab = new Uint8Array(slabLength);
-      slabUsed = slabGivenBack = 0;
-    }
-    this.#open = slab;
-    this.#openStart = this.#openEnd = slabUsed;
+  }
+
+  #openMemory(bytes: Uint8Array<ArrayBuffer>, slab: Slab | null = null): void {
+    this.#open = bytes;
+    this.#slab = slab;
+    this.#openStart = this.#openEnd = slab === null ? 0 : slab.used;
+  }
+
+  /** The open piece goes on to here. */
+  #advance(end: number): void {
+    this.#openEnd = end;
+    if (this.#slab !== null) this.#slab.used = end;
   }
 
   #closePiece(): void {
