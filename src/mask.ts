@@ -27,9 +27,7 @@ export function applyMask(
   position = 0,
   view: DataView | null = null,
 ): void {
-  // The key, turned so that its highest byte belongs to the byte at `start`.
-  const turn = (position & 3) << 3;
-  let turned = turn === 0 ? key : (key << turn) | (key >>> (32 - turn));
+  let turned = turnKey(key, position);
   let index = start;
   const whole = end - 3;
   if (end - start >= wordwiseFrom) {
@@ -65,6 +63,49 @@ export function applyMask(
   if (index < end) bytes[index++] ^= key0;
   if (index < end) bytes[index++] ^= key1;
   if (index < end) bytes[index] ^= key2;
+}
+
+/**
+ * Copies a short payload and unmasks the copy: up to
+ * {@linkcode shortCopy} bytes that costs less than one after the other.
+ *
+ * @param view A view on the bytes that the payload stands in.
+ * @param start Its first byte there.
+ * @param length How many bytes it has.
+ * @param key See {@linkcode applyMask}.
+ * @param position See {@linkcode applyMask}.
+ */
+export function copyUnmasked(
+  view: DataView,
+  start: number,
+  length: number,
+  key: number,
+  position: number,
+): Uint8Array<ArrayBuffer> {
+  const turned = turnKey(key, position);
+  const copy = new Uint8Array(length);
+  const whole = length - 3;
+  let index = 0;
+  for (; index < whole; index += 4) {
+    const word = view.getInt32(start + index) ^ turned;
+    copy[index] = word >>> 24;
+    copy[index + 1] = word >>> 16;
+    copy[index + 2] = word >>> 8;
+    copy[index + 3] = word;
+  }
+  for (let shift = 24; index < length; index++, shift -= 8) {
+    copy[index] = view.getUint8(start + index) ^ (turned >>> shift);
+  }
+  return copy;
+}
+
+/** The longest payload that {@linkcode copyUnmasked} pays for. */
+export const shortCopy = 64;
+
+/** The key, turned so that its highest byte belongs to the byte at a position. */
+function turnKey(key: number, position: number): number {
+  const turn = (position & 3) << 3;
+  return turn === 0 ? key : (key << turn) | (key >>> (32 - turn));
 }
 
 const littleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applyMask, randomMaskingKey } from "../src/mask.ts";
+import {
+  applyMask,
+  copyUnmasked,
+  randomMaskingKey,
+  shortCopy,
+} from "../src/mask.ts";
 import { fromHex, toHex } from "./support/frames.ts";
 import { seededRandom } from "./support/seeded_random.ts";
 
@@ -121,6 +126,28 @@ test("applyMask: a frame masked in parts is masked as a whole", () => {
     }
     assert.equal(toHex(parts), toHex(whole));
   }
+});
+
+test("copyUnmasked: every length, alignment and position gives what applyMask makes of a copy, and leaves the rest", () => {
+  const random = seededRandom("copyUnmasked");
+  const bytes = Uint8Array.from({ length: 150 }, () => random.integer(256));
+  const before = toHex(bytes);
+  for (let byteOffset = 0; byteOffset < 4; byteOffset++) {
+    const view = new DataView(bytes.buffer, byteOffset);
+    for (let length = 0; length <= shortCopy + 5; length++) {
+      for (const position of [0, 1, 2, 3, 7, 2 ** 32 + 1]) {
+        const start = random.integer(60);
+        const key = random.integer(0x100000000) | 0;
+        const from = byteOffset + start;
+        const expected = bytes.slice(from, from + length);
+        naiveMask(expected, 0, length, key, position);
+        const copy = copyUnmasked(view, start, length, key, position);
+        assert.equal(toHex(copy), toHex(expected), `${length} at ${from}`);
+        assert.equal(copy.buffer.byteLength, length, "a buffer of its own");
+      }
+    }
+  }
+  assert.equal(toHex(bytes), before);
 });
 
 test("randomMaskingKey: keys do not repeat, and every bit is as often set as not", () => {

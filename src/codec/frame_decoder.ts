@@ -6,7 +6,7 @@
 import { CloseCode } from "../close.ts";
 import { ProtocolError, WebSocketError } from "../error.ts";
 import { type Frame, isControl, Opcode, type Role } from "../frame.ts";
-import { applyMask } from "../mask.ts";
+import { applyMask, copyUnmasked, shortCopy } from "../mask.ts";
 import { maxHeaderLength } from "./frame_header.ts";
 import type { Stage, StageController } from "./stage.ts";
 
@@ -160,11 +160,21 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     let own: boolean | undefined;
     if (this.#masked) {
       if (this.#inPlace) {
-        this.#unmask(chunk, offset, length);
-        if (this.#mustCopy(length)) {
+        this.#viewChunk(chunk, offset + length);
+        own = this.#mustCopy(length) || undefined;
+        if (own && length <= shortCopy && this.#view !== null) {
+          payload = copyUnmasked(
+            this.#view,
+            offset,
+            length,
+            this.#key,
+            this.#position,
+          );
+        } else if (own) {
+          this.#unmask(chunk, offset, length);
           payload = (this.#bytes ?? chunk).slice(offset, offset + length);
-          own = true;
         } else {
+          this.#unmask(chunk, offset, length);
           payload = view(chunk, offset, length);
           if (this.lent) own = false;
         }
@@ -196,18 +206,20 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
         : this.#bytes !== null && length <= shortPayload);
   }
 
+  /** Makes the views on a chunk, if there are more frames behind the one that ends. */
+  #viewChunk(chunk: Uint8Array<ArrayBuffer>, end: number): void {
+    if (this.#view !== null || end === chunk.length) return;
+    const { buffer, byteOffset, byteLength } = chunk;
+    this.#view = new DataView(buffer, byteOffset, byteLength);
+    this.#bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  }
+
   #unmask(
     chunk: Uint8Array<ArrayBuffer>,
     offset: number,
     length: number,
   ): void {
     const end = offset + length;
-    if (this.#view === null && end < chunk.length) {
-      // There are more frames behind this one.
-      const { buffer, byteOffset, byteLength } = chunk;
-      this.#view = new DataView(buffer, byteOffset, byteLength);
-      this.#bytes = new Uint8Array(buffer, byteOffset, byteLength);
-    }
     applyMask(chunk, offset, end, this.#key, this.#position, this.#view);
   }
 
