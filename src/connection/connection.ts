@@ -10,7 +10,12 @@ import { describe } from "../describe.ts";
 import { WebSocketError } from "../error.ts";
 import type { CloseInfo } from "./closing.ts";
 import type { IncomingMessage } from "./incoming_message.ts";
-import type { Outbound, Sendable, SendOptions } from "./outbound.ts";
+import {
+  noOptions,
+  type Outbound,
+  type Sendable,
+  type SendOptions,
+} from "./outbound.ts";
 import type { Session } from "./session.ts";
 import type { NetworkAddress } from "./transport.ts";
 
@@ -251,7 +256,7 @@ export class WebSocketConnection<Data = unknown> {
    * waits is bounded by `maxBufferedBytes`.
    * @throws {TypeError} If the message is of another type.
    */
-  send(message: Sendable, options: SendOptions = {}): Promise<void> {
+  send(message: Sendable, options: SendOptions = noOptions): Promise<void> {
     return this.#session.outbound.send(message, options);
   }
 

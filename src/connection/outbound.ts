@@ -71,7 +71,8 @@ class TaskQueue {
 export const alreadySent: Promise<void> = Promise.resolve();
 
 const messageEncoder = new MessageEncoder();
-const noOptions: SendOptions = {};
+/** What `send()` takes where it is given no options. */
+export const noOptions: SendOptions = {};
 
 /** See the module. */
 export class Outbound
