@@ -124,6 +124,17 @@ const shortLength = 16 * 1024;
 const short = new Uint8Array(new ArrayBuffer(shortLength));
 let shortInUse = false;
 
+let lastHostname = "";
+
+/**
+ * The hostname as the connection before has it, if it is the same: behind a proxy
+ * it is for all, and its text is kept once.
+ */
+function sameHostname(hostname: string): string {
+  if (hostname !== lastHostname) lastHostname = hostname;
+  return lastHostname;
+}
+
 /** See the module. */
 export class BunSocketTransport implements Transport {
   readonly #socket: BunSocket;
@@ -137,15 +148,21 @@ export class BunSocketTransport implements Transport {
   #peerEnded = false;
   #closed = false;
   #error: Error | null = null;
-  /** The peer's address. */
-  readonly remoteAddress: NetworkAddress;
+  // Not to be asked for once the socket has closed.
+  readonly #hostname: string;
+  readonly #port: number;
 
   /** @param socket A socket that was accepted just now. */
   constructor(socket: BunSocket) {
     this.#socket = socket;
-    const { remoteAddress: hostname, remotePort: port } = socket;
-    this.remoteAddress = { transport: "tcp", hostname, port };
+    this.#hostname = sameHostname(socket.remoteAddress);
+    this.#port = socket.remotePort;
     socket.setNoDelay(true);
+  }
+
+  /** The peer's address. */
+  get remoteAddress(): NetworkAddress {
+    return { transport: "tcp", hostname: this.#hostname, port: this.#port };
   }
 
   /** See {@linkcode Transport}. */
