@@ -37,8 +37,8 @@ function idleMemory(
     connections,
     compressed,
     fresh: true,
-    // It hardly varies.
-    rounds: compressed ? 1 : 2,
+    // Some runtimes compile more in one process than in another.
+    rounds: compressed ? 1 : 3,
     long: true,
     takesPart: ({ takesPart }) =>
       compressed ? takesPart.compressed : takesPart.long,
