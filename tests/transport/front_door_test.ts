@@ -279,7 +279,8 @@ for (const [runtime, script] of Object.entries(scripts)) {
         await new Promise((resolve) => setTimeout(resolve, 150));
         const second = performance.now();
         enter();
-        await until(() => owner.lateOnes.length === 1, "the first");
+        // A process that stalls may see both at once.
+        await until(() => owner.lateOnes.length >= 1, "the first");
         assert.ok(performance.now() - started >= 295);
         await until(() => owner.lateOnes.length === 2, "the second");
         assert.ok(performance.now() - second >= 295);
