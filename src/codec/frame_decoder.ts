@@ -161,18 +161,9 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     if (this.#masked) {
       if (this.#inPlace) {
         this.#viewChunk(chunk, offset + length);
-        own = this.#mustCopy(length) || undefined;
-        if (own && length <= shortCopy && this.#view !== null) {
-          payload = copyUnmasked(
-            this.#view,
-            offset,
-            length,
-            this.#key,
-            this.#position,
-          );
-        } else if (own) {
-          this.#unmask(chunk, offset, length);
-          payload = (this.#bytes ?? chunk).slice(offset, offset + length);
+        if (this.#mustCopy(length)) {
+          payload = this.#copyPayload(chunk, offset, length);
+          own = true;
         } else {
           this.#unmask(chunk, offset, length);
           payload = view(chunk, offset, length);
@@ -204,6 +195,20 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
       (this.lent
         ? this.#fin && length === this.#remaining
         : this.#bytes !== null && length <= shortPayload);
+  }
+
+  /** What was masked, in a buffer of its own. */
+  #copyPayload(
+    chunk: Uint8Array<ArrayBuffer>,
+    offset: number,
+    length: number,
+  ): Uint8Array<ArrayBuffer> {
+    if (this.#view !== null && length <= shortCopy) {
+      const position = this.#position;
+      return copyUnmasked(this.#view, offset, length, this.#key, position);
+    }
+    this.#unmask(chunk, offset, length);
+    return (this.#bytes ?? chunk).slice(offset, offset + length);
   }
 
   /** Makes the views on a chunk, if there are more frames behind the one that ends. */

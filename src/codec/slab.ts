@@ -10,7 +10,11 @@ export const slabLength: number = 64 * 1024;
 /** So many slabs are used again; what a turn needs beyond them goes to the collector. */
 const keptSlabs = 8;
 
-/** Memory that is taken from the start to the end. */
+/**
+ * Memory that all encoders share: each takes what it needs behind what was taken
+ * before. That stays as it is until it is given back; when all has been, the slab
+ * is used from its start again.
+ */
 export class Slab {
   /** The memory. */
   readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(slabLength);
