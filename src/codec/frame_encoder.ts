@@ -8,6 +8,7 @@ import { applyMask, randomMaskingKey } from "../mask.ts";
 import { headerLength, maxHeaderLength, writeHeader } from "./frame_header.ts";
 import { type FrameBlock, SharedFrame } from "./shared_frame.ts";
 import { giveBackToSlab, type Slab, slabLength, slabWithRoom } from "./slab.ts";
+import { socketMemory } from "./socket_memory.ts";
 import type { Stage, StageController } from "./stage.ts";
 import { encodeUtf8, writeAscii, writeUtf8 } from "./utf8.ts";
 
@@ -259,7 +260,7 @@ export class FrameEncoder
     if (length > slabLength / 2) {
       this.#openMemory(new Uint8Array(length));
     } else if (this.#pieces.length >= manyPieces && length <= ownLength) {
-      this.#openMemory(this.#own = new Uint8Array(ownLength));
+      this.#openMemory(this.#own = socketMemory(ownLength));
     } else {
       const slab = slabWithRoom(length);
       this.#openMemory(slab.bytes, slab);

@@ -5,14 +5,10 @@
  */
 import type { Opcode, OutgoingFrame } from "../frame.ts";
 import { headerLength, maxHeaderLength, writeHeader } from "./frame_header.ts";
+import { socketMemory } from "./socket_memory.ts";
 import { encodeUtf8, writeUtf8 } from "./utf8.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** Where there is a `Buffer`, sockets take nothing else without wrapping it first. */
-const buffer = (globalThis as {
-  Buffer?: { from(memory: ArrayBuffer): Bytes };
-}).Buffer;
 
 const blockLength = 64 * 1024;
 /** A frame that may become longer than this gets a block of its own. */
@@ -28,10 +24,7 @@ export class FrameBlock {
 
   /** @param length How many bytes it has. */
   constructor(length: number) {
-    const memory = new ArrayBuffer(length);
-    this.bytes = buffer === undefined
-      ? new Uint8Array(memory)
-      : buffer.from(memory);
+    this.bytes = socketMemory(length);
   }
 
   /** A part of it. Asked for the same part again, it gives the same object. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { socketMemory } from "./socket_memory.ts";
 
 /** How many bytes a {@linkcode Slab} has. */
 export const slabLength: number = 64 * 1024;
@@ -17,7 +18,7 @@ const keptSlabs = 8;
  */
 export class Slab {
   /** The memory. */
-  readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(slabLength);
+  readonly bytes: Uint8Array<ArrayBuffer> = socketMemory(slabLength);
   /** How many of its bytes were taken. */
   used = 0;
   #givenBack = 0;
