@@ -77,12 +77,6 @@ export class SharedFrame implements OutgoingFrame {
   get payloadLength(): number {
     return this.end - this.#payloadStart;
   }
-
-  /** The same with a payload of its own, for one who may change it. */
-  unshared(): OutgoingFrame {
-    const { opcode, fin, rsv1, payload } = this;
-    return { opcode, fin, rsv1, payload: new Uint8Array(payload) };
-  }
 }
 
 /** Where {@linkcode FrameLog} has written a frame. */

@@ -4,7 +4,6 @@
  * @module
  */
 import { FrameEncoder } from "../codec/frame_encoder.ts";
-import { SharedFrame } from "../codec/shared_frame.ts";
 import type { StageController } from "../codec/stage.ts";
 import { isControl, type OutgoingFrame } from "../frame.ts";
 import type { ConnectionContext } from "./context.ts";
@@ -88,13 +87,11 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   /** Takes a frame; it goes out with the others of this turn. */
   enqueue(frame: OutgoingFrame): void {
     if (this.#over) return;
-    // What keeps the very bytes may hand them to one who changes them.
-    const own = frame instanceof SharedFrame && !this.#transport.copies;
     this.#encoder ??= new FrameEncoder({
       role: this.#context.role,
       copyBelow: this.#highWaterMark,
     });
-    this.#encoder.append(own ? frame.unshared() : frame);
+    this.#encoder.append(frame);
     if (frame.fin && !isControl(frame.opcode)) this.#messages++;
     if (!this.#corked) this.#schedule();
   }
@@ -182,11 +179,14 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     counters.bytesSent += length;
     counters.messagesSent += this.#messages;
     this.#messages = 0;
-    const chunks = encoder.take();
+    const { copies } = this.#transport;
+    const taken = encoder.take();
     const given = encoder.takeGiven();
+    const chunks = copies ? taken : taken.map(copyOf);
+    if (!copies) encoder.recycle(taken);
     this.#transport.write(
       chunks,
-      given !== null && this.#transport.copies
+      given !== null && copies
         ? () => this.#release(given)
         : filling
         ? () => this.#written()
@@ -194,7 +194,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     );
     const waiting = this.#transport.bufferedAmount;
     this.#full = filling && waiting >= this.#highWaterMark;
-    if (waiting === 0 && this.#transport.copies) encoder.recycle(chunks);
+    if (waiting === 0 && copies) encoder.recycle(taken);
   }
 
   /** Frees what was written and belonged to nobody else, before any collector would. */
@@ -219,4 +219,9 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     this.#drained = null;
     this.#owner.bufferDrained();
   }
+}
+
+/** For one who may keep the very bytes, change them or transfer their buffer. */
+function copyOf(chunk: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(chunk);
 }

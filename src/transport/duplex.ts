@@ -8,6 +8,7 @@ import type {
   Transport,
   TransportReceiver,
 } from "../connection/transport.ts";
+import { describe } from "../describe.ts";
 
 /** A duplex of Web Streams: a `Deno.Conn`, a WebTransport stream, two `TransformStream`s. */
 export interface ByteDuplex {
@@ -75,9 +76,11 @@ export class DuplexTransport implements Transport {
   write(chunks: readonly Uint8Array[], written?: () => void): void {
     const last = chunks.length - 1;
     chunks.forEach((chunk, index) => {
-      this.#buffered += chunk.length;
+      // Not to be asked for later: who takes a chunk may transfer its buffer.
+      const { length } = chunk;
+      this.#buffered += length;
       this.#writer.write(chunk).then(() => {
-        this.#buffered -= chunk.length;
+        this.#buffered -= length;
         if (index === last) written?.();
       }, (error) => this.#fail(error));
     });
@@ -106,6 +109,13 @@ export class DuplexTransport implements Transport {
           this.#receiver.receiveEnd();
           this.#closeIfDone();
           break;
+        }
+        if (!(value instanceof Uint8Array)) {
+          throw new TypeError(
+            `the duplex's \`readable\` has to give Uint8Arrays, not ${
+              describe(value)
+            }`,
+          );
         }
         this.#receiver.receive(value as Uint8Array<ArrayBuffer>, false);
       }

@@ -5,6 +5,9 @@ import { after, test } from "node:test";
 import { accept, type AcceptOptions } from "../../src/accept.ts";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Handler } from "../../src/connection/handler.ts";
+import type { WebSocketError } from "../../src/error.ts";
+import { Topics } from "../../src/topics/topics.ts";
+import type { ByteDuplex } from "../../src/transport/duplex.ts";
 import { duplexPair } from "../support/duplex_pair.ts";
 import { frameBytes, opcodes } from "../support/raw_peer.ts";
 import {
@@ -209,3 +212,94 @@ test("Symbol.asyncDispose does not fail on a connection that is lost", async () 
   await within(socket[Symbol.asyncDispose](), "the end of the disposal");
   await within(socket[Symbol.asyncDispose](), "a second disposal");
 });
+
+test("what a duplex does with the buffers that it gets harms nobody", async () => {
+  const topics = new Topics();
+  const pairs = Array.from({ length: 3 }, () => {
+    const [up, down] = [transferringPipe(), transferringPipe()];
+    const common = {
+      request: new Request("http://localhost/"),
+      keepAlive: false,
+      topics,
+    } as const;
+    const server = accept(
+      { readable: up.readable, writable: down.writable },
+      common,
+      ({ readable, writable }) => readable.pipeTo(writable),
+    );
+    const client = accept(
+      { readable: down.readable, writable: up.writable },
+      { ...common, role: "client" },
+    );
+    server.subscribe("all");
+    return { client, server, reader: client.readable.getReader() };
+  });
+  const large = pattern(200_000);
+  const text = "é".repeat(30_000);
+  for (let round = 0; round < 3; round++) {
+    topics.publish("all", `round ${round}`);
+    topics.publish("all", large);
+    for (const { client, reader } of pairs) {
+      const next = async () =>
+        (await within(reader.read(), `a message in round ${round}`)).value;
+      assert.equal(await next(), `round ${round}`);
+      assert.deepEqual(await next(), large);
+      for (
+        const message of [`hello ${round}`, large, text, new Uint8Array(0)]
+      ) {
+        await client.send(message);
+        assert.deepEqual(await next(), message);
+      }
+    }
+    assert.deepEqual(large, pattern(200_000), "still the sender's");
+  }
+  for (const { client, server } of pairs) {
+    client.close();
+    await within(Promise.all([client.closed, server.closed]), "the end");
+  }
+});
+
+test("a duplex that gives something else than bytes fails the connection", async () => {
+  const chunks: [unknown, string][] = [
+    ["text", '"text"'],
+    [new ArrayBuffer(4), "an object of type ArrayBuffer"],
+    [null, "null"],
+  ];
+  for (const [chunk, what] of chunks) {
+    let aborted: unknown;
+    const connection = accept({
+      readable: new ReadableStream({
+        start: (it) => it.enqueue(chunk as Uint8Array),
+      }),
+      writable: new WritableStream({
+        abort: (reason) => void (aborted = reason),
+      }),
+    }, { request: new Request("http://localhost/"), keepAlive: false });
+    const expected = `to give Uint8Arrays, not ${what}`;
+    await assert.rejects(
+      within(connection.closed, "the end"),
+      (error: WebSocketError) =>
+        error.closeCode === 1006 && error.message.includes(expected),
+    );
+    assert.ok((aborted as Error).message.includes(expected));
+  }
+});
+
+/** A byte stream takes the buffer of each chunk, as its standard says. */
+function transferringPipe(): ByteDuplex {
+  let controller: ReadableStreamController<Uint8Array>;
+  const readable = new ReadableStream<Uint8Array>({
+    type: "bytes",
+    start(given) {
+      controller = given;
+    },
+  });
+  const writable = new WritableStream<Uint8Array<ArrayBuffer>>({
+    write(chunk) {
+      controller.enqueue(chunk);
+      assert.equal(chunk.length, 0, "its buffer was taken");
+    },
+    close: () => controller.close(),
+  });
+  return { readable, writable } as ByteDuplex;
+}
