@@ -28,7 +28,8 @@ export interface Transport {
   readonly remoteAddress: NetworkAddress | null;
   /**
    * Whether the system has a copy of what was written as soon as `written` is
-   * called, or `bufferedAmount` is 0: the bytes may be changed then.
+   * called, or `bufferedAmount` is 0: the bytes may be changed then. One that has
+   * not is given chunks that nobody else has.
    */
   readonly copies: boolean;
   /**

@@ -180,10 +180,8 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     counters.messagesSent += this.#messages;
     this.#messages = 0;
     const { copies } = this.#transport;
-    const taken = encoder.take();
+    const chunks = copies ? encoder.take() : takeCopies(encoder);
     const given = encoder.takeGiven();
-    const chunks = copies ? taken : taken.map(copyOf);
-    if (!copies) encoder.recycle(taken);
     this.#transport.write(
       chunks,
       given !== null && copies
@@ -194,7 +192,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     );
     const waiting = this.#transport.bufferedAmount;
     this.#full = filling && waiting >= this.#highWaterMark;
-    if (waiting === 0 && copies) encoder.recycle(taken);
+    if (waiting === 0 && copies) encoder.recycle(chunks);
   }
 
   /** Frees what was written and belonged to nobody else, before any collector would. */
@@ -222,6 +220,9 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
 }
 
 /** For one who may keep the very bytes, change them or transfer their buffer. */
-function copyOf(chunk: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(chunk);
+function takeCopies(encoder: FrameEncoder): Uint8Array[] {
+  const taken = encoder.take();
+  const copies = taken.map((chunk) => new Uint8Array(chunk));
+  encoder.recycle(taken);
+  return copies;
 }

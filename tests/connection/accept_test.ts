@@ -21,12 +21,12 @@ import {
 
 after(disconnectAll);
 
-/** A server and a client on the two ends of a duplex. */
+/** A server and a client on the two ends of a duplex: one in memory, by default. */
 function connectBoth(
   handler: Handler,
   options: Partial<AcceptOptions> = {},
+  [near, far]: [ByteDuplex, ByteDuplex] = duplexPair(),
 ): [WebSocketConnection, WebSocketConnection] {
-  const [near, far] = duplexPair();
   const request = new Request("http://localhost/");
   const common = { request, keepAlive: false, ...options } as const;
   return [
@@ -59,20 +59,10 @@ test("a server and a client made by accept() talk to each other", async () => {
 });
 
 test("accept() over two TransformStreams of the platform", async () => {
-  const up = new TransformStream<Uint8Array, Uint8Array>();
-  const down = new TransformStream<Uint8Array, Uint8Array>();
-  const common = {
-    request: new Request("http://x/"),
-    keepAlive: false,
-  } as const;
-  const server = accept(
-    { readable: up.readable, writable: down.writable },
-    common,
+  const [server, client] = connectBoth(
     { message: (socket, message) => socket.send(message) },
-  );
-  const client = accept(
-    { readable: down.readable, writable: up.writable },
-    { ...common, role: "client" },
+    {},
+    crossed(() => new TransformStream<Uint8Array, Uint8Array>()),
   );
   const received: unknown[] = [];
   client.send("hello");
@@ -216,20 +206,10 @@ test("Symbol.asyncDispose does not fail on a connection that is lost", async () 
 test("what a duplex does with the buffers that it gets harms nobody", async () => {
   const topics = new Topics();
   const pairs = Array.from({ length: 3 }, () => {
-    const [up, down] = [transferringPipe(), transferringPipe()];
-    const common = {
-      request: new Request("http://localhost/"),
-      keepAlive: false,
-      topics,
-    } as const;
-    const server = accept(
-      { readable: up.readable, writable: down.writable },
-      common,
+    const [server, client] = connectBoth(
       ({ readable, writable }) => readable.pipeTo(writable),
-    );
-    const client = accept(
-      { readable: down.readable, writable: up.writable },
-      { ...common, role: "client" },
+      { topics },
+      crossed(transferringPipe),
     );
     server.subscribe("all");
     return { client, server, reader: client.readable.getReader() };
@@ -284,6 +264,15 @@ test("a duplex that gives something else than bytes fails the connection", async
     assert.ok((aborted as Error).message.includes(expected));
   }
 });
+
+/** Two ends, joined by a pipe in each direction. */
+function crossed(pipe: () => ByteDuplex): [ByteDuplex, ByteDuplex] {
+  const [up, down] = [pipe(), pipe()];
+  return [
+    { readable: up.readable, writable: down.writable },
+    { readable: down.readable, writable: up.writable },
+  ];
+}
 
 /** A byte stream takes the buffer of each chunk, as its standard says. */
 function transferringPipe(): ByteDuplex {
