@@ -6,7 +6,7 @@
 import { type RuntimeName, runtimeNames } from "../../tests/toolchain.ts";
 import type { Cell, Results, WorkloadResult } from "../results.ts";
 import type { Metric } from "../workloads/workload.ts";
-import { digits, formatValue } from "./numbers.ts";
+import { digits, formatRange, formatValue } from "./numbers.ts";
 import { ratioOf, spreadOf, valuesOf } from "./statistics.ts";
 
 /** From here on, the load generator may be what was measured. */
@@ -93,11 +93,8 @@ function formatCell(
     (cell.failure === null ? "" : " (then failed)");
   const ratio = ratioOf(result, cell, metric.name);
   if (ratio === null) return value;
-  return ratio.least === ratio.greatest
-    ? `${value} (${digits(ratio.median)}×)`
-    : `${value} (${digits(ratio.median)}×, ${digits(ratio.least)}–${
-      digits(ratio.greatest)
-    })`;
+  const range = formatRange(ratio);
+  return `${value} (${digits(ratio.median)}×${range && `, ${range}`})`;
 }
 
 function ceilingPart(results: Results): string[] {

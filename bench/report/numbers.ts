@@ -4,6 +4,7 @@
  * @module
  */
 import type { Metric } from "../workloads/workload.ts";
+import type { Spread } from "./statistics.ts";
 
 /** A value with its unit, in three digits. */
 export function formatValue(value: number, unit: Metric["unit"]): string {
@@ -29,4 +30,9 @@ export function formatValue(value: number, unit: Metric["unit"]): string {
 export function digits(value: number): string {
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
+
+/** The least and the greatest value; `""` where there is only one. */
+export function formatRange({ least, greatest }: Spread): string {
+  return least === greatest ? "" : `${digits(least)}–${digits(greatest)}`;
 }

@@ -8,7 +8,7 @@ import { type RuntimeName, runtimeNames } from "../../tests/toolchain.ts";
 import type { Results, WorkloadResult } from "../results.ts";
 import type { Metric } from "../workloads/workload.ts";
 import { formatTable } from "./markdown.ts";
-import { digits } from "./numbers.ts";
+import { digits, formatRange } from "./numbers.ts";
 import { ratioOf } from "./statistics.ts";
 
 const begin = "<!-- bench: a full run writes what follows -->";
@@ -60,7 +60,8 @@ function part(results: Results): string {
   });
   const head = runtimes.map((runtime) => `÷ ${peerTitle(runtime)}`);
   return `Measured on ${date.slice(0, 10)} with ${list.join(", ")}, on ` +
-    `${machine.cores} cores of ${machine.processor}. Hooks / streams:\n\n` +
+    `${machine.cores} cores of ${machine.processor}. Hooks / streams, each with the ` +
+    "least and the greatest of the rounds:\n\n" +
     formatTable(["", ...head], rows);
 }
 
@@ -75,7 +76,9 @@ function ratios(result: WorkloadResult | undefined, metric: Metric): string {
     const cell = result.cells.find(({ contender }) => contender === way);
     if (cell === undefined) return [];
     const ratio = ratioOf(result, cell, metric.name);
-    return ratio === null ? "fails" : `${digits(ratio.median)}×`;
+    if (ratio === null) return "fails";
+    const range = formatRange(ratio);
+    return `${digits(ratio.median)}×${range && ` (${range})`}`;
   });
   return values.join(" / ");
 }
