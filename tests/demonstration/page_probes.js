@@ -12,6 +12,15 @@ export function textOf(selector) {
 /**
  * Clicks on an element.
  *
+ * @param {{ click(): void }} element
+ */
+export function click(element) {
+  element.click();
+}
+
+/**
+ * Clicks on the element that a selector finds.
+ *
  * @param {string} selector
  */
 export function clickOn(selector) {
