@@ -13,7 +13,7 @@ import { createContext } from "./connection/context.ts";
 import { createDeferred, type Deferred } from "./connection/deferred.ts";
 import {
   type ConnectionOptions,
-  positive,
+  milliseconds,
   resolveConnectionOptions,
   type ResolvedConnectionOptions,
 } from "./connection/options.ts";
@@ -80,7 +80,7 @@ export interface WebSocketStreamOptions extends ConnectionOptions {
   caCerts?: readonly string[];
   /**
    * Milliseconds that the handshake may take: the name, TCP, TLS and HTTP
-   * together. Default 10,000.
+   * together. Default 10,000; `Infinity` for no limit.
    */
   handshakeTimeout?: number;
 }
@@ -155,7 +155,7 @@ export class WebSocketStream {
     this.#target = parseClientUrl(url);
     this.#options = options;
     this.#connectionOptions = resolveConnectionOptions(options);
-    this.#handshakeTimeout = positive(options, "handshakeTimeout", 10_000);
+    this.#handshakeTimeout = milliseconds(options, "handshakeTimeout", 10_000);
     this.#deflate = resolveDeflateOptions(options.deflate);
     checkCaCerts(options.caCerts);
     checkSignal(options.signal);

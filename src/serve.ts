@@ -12,7 +12,7 @@ import type {
 } from "./connection/connection.ts";
 import { createDeferred, type Deferred } from "./connection/deferred.ts";
 import { checkFunctions, type Handler, report } from "./connection/handler.ts";
-import { positive } from "./connection/options.ts";
+import { milliseconds } from "./connection/options.ts";
 import { answerWithFetch, type FetchHandler } from "./fetch.ts";
 import {
   HttpListener,
@@ -44,7 +44,10 @@ export interface ShutdownOptions {
   closeCode?: number;
   /** The reason that goes with it, at most 123 bytes of UTF-8. Default `""`. */
   reason?: string;
-  /** Milliseconds after which what is left is dropped. Default 10,000. */
+  /**
+   * Milliseconds after which what is left is dropped. Default 10,000; `Infinity`
+   * to wait for all.
+   */
   timeout?: number;
 }
 
@@ -77,8 +80,8 @@ export class Server {
     this.#options = options;
     this.#upgrader = new Upgrader(options, handler);
     this.#listener = new HttpListener(options, {
-      handshakeTimeout: positive(options, "handshakeTimeout", 10_000),
-      closeTimeout: positive(options, "closeTimeout", 5_000),
+      handshakeTimeout: milliseconds(options, "handshakeTimeout", 10_000),
+      closeTimeout: milliseconds(options, "closeTimeout", 5_000),
     }, {
       request: (request, response) => this.#onRequest(request, response),
       upgrade: (request, socket) => this.#upgrader.upgrade(request, socket),
@@ -210,7 +213,7 @@ export class Server {
   shutdown(options: ShutdownOptions = {}): Promise<void> {
     const closeCode = options.closeCode ?? CloseCode.GoingAway;
     const reason = options.reason ?? "";
-    const timeout = positive(options, "timeout", 10_000);
+    const timeout = milliseconds(options, "timeout", 10_000);
     encodeCloseBody(closeCode, reason);
     return this.#shutdown ??= this.#close(closeCode, reason, timeout);
   }

@@ -29,7 +29,7 @@
  */
 import process from "node:process";
 import { rejected } from "../connection/deferred.ts";
-import { positive } from "../connection/options.ts";
+import { milliseconds, positive } from "../connection/options.ts";
 import { afterThisTurn } from "../turn.ts";
 import type { Backplane, BackplaneReceiver } from "./backplane.ts";
 import { ClusterChannel, type Send } from "./cluster_channel.ts";
@@ -59,7 +59,8 @@ export interface ClusterBackplaneOptions {
   maxBufferedBytes?: number;
   /**
    * Milliseconds that the parent has to answer a subscription, before
-   * {@linkcode Backplane.subscribe} rejects. Default 10,000.
+   * {@linkcode Backplane.subscribe} rejects. Default 10,000; `Infinity` for no
+   * limit.
    */
   timeout?: number;
 }
@@ -96,7 +97,7 @@ export function clusterBackplane(
 ): Backplane {
   return new ClusterBackplane(
     positive(options, "maxBufferedBytes", 16 * 1024 * 1024),
-    positive(options, "timeout", 10_000),
+    milliseconds(options, "timeout", 10_000),
   );
 }
 

@@ -10,7 +10,10 @@ import { describe } from "../describe.ts";
 export interface KeepAliveOptions {
   /** Milliseconds without a frame from the peer after which it is pinged. Default 30,000. */
   interval?: number;
-  /** Milliseconds after that ping within which a frame must come. Default 30,000. */
+  /**
+   * Milliseconds after that ping within which a frame must come. Default 30,000;
+   * `Infinity` to ping, and never to give up.
+   */
   timeout?: number;
 }
 
@@ -41,7 +44,7 @@ export interface ConnectionOptions {
   maxBufferedBytes?: number;
   /**
    * Milliseconds that the peer has to finish the closing handshake and the TCP
-   * connection, before it is dropped. Default 5,000.
+   * connection, before it is dropped. Default 5,000; `Infinity` for no limit.
    */
   closeTimeout?: number;
   /** Pings for silent connections; `false` for none. Default both 30 s. */
@@ -86,10 +89,10 @@ export function resolveConnectionOptions(
     readableHighWaterMark: positive(options, "readableHighWaterMark", 65536),
     writableHighWaterMark: positive(options, "writableHighWaterMark", 65536),
     maxBufferedBytes: positive(options, "maxBufferedBytes", 16 * 1024 * 1024),
-    closeTimeout: positive(options, "closeTimeout", 5000),
+    closeTimeout: milliseconds(options, "closeTimeout", 5000),
     keepAlive: keepAlive === false ? null : {
-      interval: positive(keepAlive, "interval", 30_000),
-      timeout: positive(keepAlive, "timeout", 30_000),
+      interval: milliseconds(keepAlive, "interval", 30_000),
+      timeout: milliseconds(keepAlive, "timeout", 30_000),
     },
   };
 }
@@ -113,4 +116,21 @@ export function positive<Name extends string>(
     );
   }
   return value;
+}
+
+/** The longest that a timer can wait, 25 days: one for longer would fire at once. */
+const longestDelay = 2 ** 31 - 1;
+
+/**
+ * Reads a number of milliseconds that must be above 0. `Infinity` and all that is
+ * longer than a timer can wait stand for the longest that it can.
+ *
+ * @throws {RangeError} If it is not.
+ */
+export function milliseconds<Name extends string>(
+  options: { readonly [name in Name]?: unknown },
+  name: Name,
+  byDefault: number,
+): number {
+  return Math.min(positive(options, name, byDefault), longestDelay);
 }

@@ -12,7 +12,7 @@ import {
 } from "../connection/handler.ts";
 import {
   type ConnectionOptions,
-  positive,
+  milliseconds,
   resolveConnectionOptions,
   type ResolvedConnectionOptions,
 } from "../connection/options.ts";
@@ -75,7 +75,10 @@ export interface UpgradeOptions<Data = unknown> extends ConnectionOptions {
    * offer it: `false` for none, or how. Default `true`.
    */
   deflate?: boolean | DeflateOptions;
-  /** Milliseconds that a handshake may take, `upgrade` included. Default 10,000. */
+  /**
+   * Milliseconds that a handshake may take, `upgrade` included. Default 10,000;
+   * `Infinity` for no limit.
+   */
   handshakeTimeout?: number;
   /**
    * The topics that connections subscribe and publish to. Give several servers
@@ -134,7 +137,7 @@ export function resolveUpgradeOptions(
     origins,
     upgrade,
     deflate: resolveDeflateOptions(options.deflate),
-    handshakeTimeout: positive(options, "handshakeTimeout", 10_000),
+    handshakeTimeout: milliseconds(options, "handshakeTimeout", 10_000),
     topics: topicsOf(options),
     onError: options.onError ?? ((error) => console.error(error)),
   };

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Message } from "../../src/codec/message.ts";
 import type { CloseOptions } from "../../src/connection/connection.ts";
 import type { CloseResult } from "../../src/connection/closing.ts";
@@ -434,6 +435,19 @@ test("a peer that does not answer a Close is dropped after closeTimeout: 1006", 
   assert.deepEqual(results, [{ closeCode: 1006, reason: "", wasClean: false }]);
   await rejectionOf(peer.text("nobody is there"));
 });
+
+for (const closeTimeout of [Infinity, 2 ** 31, Number.MAX_VALUE]) {
+  test(`closeTimeout ${closeTimeout} is no limit: the peer may take its time`, async () => {
+    const { socket, peer } = connect(undefined, { closeTimeout });
+    socket.close();
+    assert.equal((await peer.readClose()).closeCode, 1000);
+    await delay(100);
+    await peer.close(1000);
+    await peer.expectEnd();
+    await peer.end();
+    assert.equal((await within(socket.closed, "closed")).closeCode, 1000);
+  });
+}
 
 test("a peer that does not read is dropped after closeTimeout: 1006", async () => {
   const { socket } = connect(undefined, { closeTimeout: 60 });
