@@ -6,6 +6,7 @@
 import { CloseCode } from "../close.ts";
 import type { CloseMessage } from "../codec/message.ts";
 import { WebSocketError } from "../error.ts";
+import type { Deadlines } from "./deadlines.ts";
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -33,6 +34,9 @@ export interface ClosingOwner {
   closeTimedOut(): void;
 }
 
+/** So many times within `closeTimeout` it is looked whether the peer takes bytes. */
+export const quarters = 4;
+
 /** What there is to know of a connection's end, from when it begins. */
 export class Closing {
   /** The peer's Close frame. */
@@ -50,18 +54,20 @@ export class Closing {
   /** How it ended, once it has. */
   result: CloseResult | null = null;
   readonly #owner: ClosingOwner;
-  readonly #timeout: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #deadlines: Deadlines<Closing>;
+  /** How many quarters of its time the peer has left. */
+  #left = 0;
   #refusal: WebSocketError | null = null;
 
   /**
    * Begins nothing by itself.
    *
-   * @param timeout Milliseconds that the peer has for its part.
+   * @param deadlines Waits for a quarter of the time that the peer has for its
+   * part, and calls {@linkcode quarterPassed}.
    */
-  constructor(owner: ClosingOwner, timeout: number) {
+  constructor(owner: ClosingOwner, deadlines: Deadlines<Closing>) {
     this.#owner = owner;
-    this.#timeout = timeout;
+    this.#deadlines = deadlines;
   }
 
   /** What is told to those who send. */
@@ -77,13 +83,17 @@ export class Closing {
   }
 
   /** Gives the peer its time, and again as long as it takes bytes. */
-  armTimer(quarters = 4): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      if (this.#owner.hasProgressed()) this.armTimer();
-      else if (quarters > 1) this.armTimer(quarters - 1);
-      else this.#owner.closeTimedOut();
-    }, this.#timeout / 4);
+  armTimer(): void {
+    this.#left = quarters;
+    this.#deadlines.add(this);
+  }
+
+  /** A quarter of the peer's time has passed. */
+  quarterPassed(): void {
+    this.#left--;
+    if (this.#owner.hasProgressed()) this.armTimer();
+    else if (this.#left > 0) this.#deadlines.add(this);
+    else this.#owner.closeTimedOut();
   }
 
   /**
@@ -92,7 +102,7 @@ export class Closing {
    * @param error What the transport failed with, if it did.
    */
   end(error: Error | null): CloseResult {
-    clearTimeout(this.#timer);
+    this.#deadlines.delete(this);
     this.failure ??= this.failingWith;
     const wasClean = this.failure === null && this.received !== null &&
       this.sent;

@@ -5,6 +5,8 @@
  */
 import type { Role } from "../frame.ts";
 import { type Counters, uncounted } from "../metrics/counters.ts";
+import { type Closing, quarters } from "./closing.ts";
+import { Deadlines } from "./deadlines.ts";
 import { type KeepAlive, sharedKeepAlive } from "./keep_alive.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 
@@ -18,6 +20,8 @@ export interface ConnectionContext {
   readonly counters: Counters;
   /** Watches over them; `null` where nothing does. */
   readonly keepAlive: KeepAlive | null;
+  /** Those that close, each for a quarter of `closeTimeout`. */
+  readonly closings: Deadlines<Closing>;
 }
 
 /**
@@ -30,12 +34,16 @@ export function createContext(
   options: ResolvedConnectionOptions,
   counters: Counters = uncounted,
 ): ConnectionContext {
-  const { keepAlive } = options;
+  const { closeTimeout, keepAlive } = options;
   return {
     role,
     options,
     counters,
     keepAlive: keepAlive &&
       sharedKeepAlive(keepAlive.interval, keepAlive.timeout),
+    closings: new Deadlines(
+      closeTimeout / quarters,
+      (closing) => closing.quarterPassed(),
+    ),
   };
 }

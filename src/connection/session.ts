@@ -461,10 +461,7 @@ export class Session
   }
 
   #beginClosing(): Closing {
-    return this.#closing ??= new Closing(
-      this,
-      this.#context.options.closeTimeout,
-    );
+    return this.#closing ??= new Closing(this, this.#context.closings);
   }
 
   get #deaf(): boolean {

@@ -5,8 +5,8 @@
  * @module
  */
 import type { Duplex } from "node:stream";
-import { clearTimeout, setTimeout } from "node:timers";
 import { joinBytes } from "../codec/byte_buffer.ts";
+import { Deadlines } from "../connection/deadlines.ts";
 import type {
   NetworkAddress,
   Transport,
@@ -34,16 +34,17 @@ export interface FrontDoorOwner {
 /** See the module. */
 export class FrontDoor {
   readonly #owner: FrontDoorOwner;
-  readonly #timeout: number;
-  /** Those of which no whole head has come, the oldest first, and since when. */
-  readonly #waiting = new Map<ArrivingSocket, number>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Those of which no whole head has come. */
+  readonly #waiting: Deadlines<ArrivingSocket>;
   #closed = false;
 
   /** @param timeout Milliseconds for a whole head to come. */
   constructor(owner: FrontDoorOwner, timeout: number) {
     this.#owner = owner;
-    this.#timeout = timeout;
+    this.#waiting = new Deadlines(
+      timeout,
+      (socket) => owner.late(socket.toDuplex()),
+    );
   }
 
   /** Takes a connection that was accepted just now. */
@@ -54,35 +55,15 @@ export class FrontDoor {
       return;
     }
     const socket = new ArrivingSocket(transport, this.#owner, this.#waiting);
-    this.#waiting.set(socket, performance.now());
-    this.#timer ??= this.#arm(this.#timeout);
+    this.#waiting.add(socket);
     transport.start(socket);
   }
 
   /** Takes no more, and drops those that wait. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
-    for (const socket of this.#waiting.keys()) socket.destroy();
-  }
-
-  #arm(milliseconds: number): ReturnType<typeof setTimeout> {
-    // Those that wait keep the process running, and not the watch over them.
-    return setTimeout(() => this.#sweep(), milliseconds).unref();
-  }
-
-  #sweep(): void {
-    this.#timer = undefined;
-    const now = performance.now();
-    for (const [socket, since] of this.#waiting) {
-      const left = since + this.#timeout - now;
-      if (left > 1) {
-        this.#timer = this.#arm(left);
-        return;
-      }
-      this.#waiting.delete(socket);
-      this.#owner.late(socket.toDuplex());
-    }
+    for (const socket of this.#waiting.members) socket.destroy();
+    this.#waiting.clear();
   }
 }
 
@@ -90,7 +71,7 @@ export class FrontDoor {
 class ArrivingSocket implements TransportReceiver, HandshakeSocket {
   readonly #transport: Transport;
   readonly #owner: FrontDoorOwner;
-  readonly #waiting: Map<ArrivingSocket, number>;
+  readonly #waiting: Deadlines<ArrivingSocket>;
   #asked = false;
   #early: Uint8Array<ArrayBuffer>[] = [];
   #earlyLength = 0;
@@ -100,7 +81,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
   constructor(
     transport: Transport,
     owner: FrontDoorOwner,
-    waiting: Map<ArrivingSocket, number>,
+    waiting: Deadlines<ArrivingSocket>,
   ) {
     this.#transport = transport;
     this.#owner = owner;
