@@ -56,6 +56,7 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 /** The longest reason in bytes: a control frame's 125 less the code's two. */
 export const maxReasonLength = 123;
 
+const noBytes = new Uint8Array(0);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -100,7 +101,10 @@ export function decodeCloseBody(payload: Uint8Array): CloseBody {
     );
   }
   try {
-    return { closeCode, reason: decoder.decode(payload.subarray(2)) };
+    const reason = payload.length === 2
+      ? ""
+      : decoder.decode(payload.subarray(2));
+    return { closeCode, reason };
   } catch {
     throw new ProtocolError(
       CloseCode.InvalidPayload,
@@ -129,7 +133,7 @@ export function encodeCloseBody(
       `close code ${closeCode} must not be sent: use 1000, one of 1001 to 1014 that is not 1004, 1005 or 1006, or 3000 to 4999`,
     );
   }
-  const text = encoder.encode(reason);
+  const text = reason === "" ? noBytes : encoder.encode(reason);
   if (text.length > maxReasonLength) {
     throw new RangeError(
       `a close reason has at most ${maxReasonLength} bytes of UTF-8, not ${text.length}: shorten ${

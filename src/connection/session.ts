@@ -479,8 +479,9 @@ export class Session
     if (closing.sent) {
       this.#endTransport(closing);
     } else if (this.#state === "open") {
-      closing.armTimer();
       this.inbound.finish(() => this.#replyToClose());
+      // Mostly that is done already, and it is armed for the end of TCP.
+      if (!closing.sent) closing.armTimer();
     }
   }
 

@@ -53,8 +53,7 @@ export function readHeaderLine(
   let from = colon + 1;
   while (from < end && isWhitespace(text.charCodeAt(from))) from++;
   while (end > from && isWhitespace(text.charCodeAt(end - 1))) end--;
-  const value = text.slice(from, end);
-  if (!isFieldContent(value)) return false;
-  headers.push(text.slice(start, colon), value);
+  if (!isFieldContent(text, from, end)) return false;
+  headers.push(text.slice(start, colon), text.slice(from, end));
   return true;
 }

@@ -32,9 +32,16 @@ export function checkHeader(name: string, value: string): void {
 /**
  * Tells whether a text has only what may stand in a header's value: tab, visible
  * characters, space and `obs-text` (RFC 7230, section 3.2.6).
+ *
+ * @param start The first character to look at. Default the first of all.
+ * @param end The character behind the last. Default the end of the text.
  */
-export function isFieldContent(text: string): boolean {
-  for (let index = 0; index < text.length; index++) {
+export function isFieldContent(
+  text: string,
+  start = 0,
+  end: number = text.length,
+): boolean {
+  for (let index = start; index < end; index++) {
     const code = text.charCodeAt(index);
     if ((code < 0x20 && code !== 0x09) || code === 0x7f || code > 0xff) {
       return false;
