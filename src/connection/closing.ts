@@ -84,6 +84,8 @@ export class Closing {
 
   /** Gives the peer its time, and again as long as it takes bytes. */
   armTimer(): void {
+    // What was written just now may have ended it.
+    if (this.result !== null) return;
     this.#left = quarters;
     this.#deadlines.add(this);
   }
