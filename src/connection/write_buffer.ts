@@ -8,7 +8,11 @@ import type { StageController } from "../codec/stage.ts";
 import { isControl, type OutgoingFrame } from "../frame.ts";
 import type { ConnectionContext } from "./context.ts";
 import { createDeferred, type Deferred } from "./deferred.ts";
-import { type Flushable, scheduleFlush } from "./flush_schedule.ts";
+import {
+  type Flushable,
+  manyAreScheduled,
+  scheduleFlush,
+} from "./flush_schedule.ts";
 import { nextTurn } from "../turn.ts";
 import type { Transport } from "./transport.ts";
 
@@ -108,14 +112,18 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
 
   /**
    * What came together since {@linkcode cork} goes out after this turn, or now if
-   * it is much. Where many connections have something to write, their writes
-   * follow one another then, and wake who receives them once.
+   * it is much or many wait for that. Where some connections have something to
+   * write, their writes follow one another then, and wake who receives them once.
    */
   uncork(): void {
     this.#corked = false;
     const length = this.#pending;
-    if (length >= atOnceLength) this.flush();
-    else if (length > 0) this.#schedule();
+    if (length === 0) return;
+    if (length >= atOnceLength || (!this.#scheduled && manyAreScheduled())) {
+      this.flush();
+    } else {
+      this.#schedule();
+    }
   }
 
   /** Writes what is pending if it is much, for one who does not ask for {@linkcode ready}. */

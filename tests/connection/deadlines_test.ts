@@ -7,41 +7,9 @@ import { createContext } from "../../src/connection/context.ts";
 import { Deadlines } from "../../src/connection/deadlines.ts";
 import { resolveConnectionOptions } from "../../src/connection/options.ts";
 import { Session } from "../../src/connection/session.ts";
-import type {
-  Transport,
-  TransportReceiver,
-} from "../../src/connection/transport.ts";
 import { ProtocolError, WebSocketError } from "../../src/error.ts";
+import { RecordingTransport } from "../support/recording_transport.ts";
 import { within } from "./harness.ts";
-
-/** Is closed within the call that ends or drops it. */
-class AbruptTransport implements Transport {
-  readonly remoteAddress = null;
-  readonly copies = true;
-  readonly gives = false;
-  readonly bufferedAmount = 0;
-  #receiver: TransportReceiver | null = null;
-
-  start(receiver: TransportReceiver): void {
-    this.#receiver = receiver;
-  }
-
-  pause(): void {}
-
-  resume(): void {}
-
-  write(_chunks: readonly Uint8Array[], written?: () => void): void {
-    if (written !== undefined) queueMicrotask(written);
-  }
-
-  end(): void {
-    this.#receiver?.transportClosed(null);
-  }
-
-  destroy(): void {
-    this.#receiver?.transportClosed(null);
-  }
-}
 
 /** Deadlines, when each has passed, and a promise of so many that have. */
 function record(milliseconds: number): {
@@ -153,7 +121,7 @@ for (
       "server",
       resolveConnectionOptions({ keepAlive: false }),
     );
-    const transport = new AbruptTransport();
+    const transport = new RecordingTransport({ endsAtOnce: true });
     const session = new Session(transport, context, null);
     const ended = Promise.withResolvers<void>();
     session.start({
