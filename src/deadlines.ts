@@ -28,6 +28,11 @@ export class Deadlines<Member> {
     this.#onPassed = onPassed;
   }
 
+  /** How many wait. */
+  get size(): number {
+    return this.#since.size;
+  }
+
   /** Those that wait, the oldest first. */
   get members(): Iterable<Member> {
     return this.#since.keys();

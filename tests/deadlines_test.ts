@@ -3,13 +3,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
-import { createContext } from "../../src/connection/context.ts";
-import { Deadlines } from "../../src/connection/deadlines.ts";
-import { resolveConnectionOptions } from "../../src/connection/options.ts";
-import { Session } from "../../src/connection/session.ts";
-import { ProtocolError, WebSocketError } from "../../src/error.ts";
-import { RecordingTransport } from "../support/recording_transport.ts";
-import { within } from "./harness.ts";
+import { Deadlines } from "../src/deadlines.ts";
+import { within } from "./connection/harness.ts";
 
 /** Deadlines, when each has passed, and a promise of so many that have. */
 function record(milliseconds: number): {
@@ -106,32 +101,3 @@ test("clear() ends all waits, and others can begin", async () => {
   await delay(60);
   assert.deepEqual([...passed.keys()], ["c"]);
 });
-
-for (
-  const [how, end] of [
-    ["fails", (session) => session.fail(new ProtocolError(1002, "wrong"))],
-    ["is closed by the peer", (session) => {
-      session.receive(new Uint8Array([0x88, 0x80, 0, 0, 0, 0]), false);
-    }],
-    ["is terminated", (session) => session.terminate(new WebSocketError())],
-  ] as [string, (session: Session) => void][]
-) {
-  test(`nothing waits for a connection that ${how} and whose transport ends at once`, async () => {
-    const context = createContext(
-      "server",
-      resolveConnectionOptions({ keepAlive: false }),
-    );
-    const transport = new RecordingTransport({ endsAtOnce: true });
-    const session = new Session(transport, context, null);
-    const ended = Promise.withResolvers<void>();
-    session.start({
-      sessionDrained() {},
-      sessionHookFailed() {},
-      sessionClosed: () => ended.resolve(),
-    }, new Uint8Array(0));
-    session.inbound.deliverTo({ takeMessage() {} });
-    end(session);
-    await within(ended.promise, "the end");
-    assert.deepEqual([...context.closings.members], []);
-  });
-}

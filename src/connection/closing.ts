@@ -5,8 +5,8 @@
  */
 import { CloseCode } from "../close.ts";
 import type { CloseMessage } from "../codec/message.ts";
+import { Deadlines } from "../deadlines.ts";
 import { WebSocketError } from "../error.ts";
-import type { Deadlines } from "./deadlines.ts";
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -34,9 +34,6 @@ export interface ClosingOwner {
   closeTimedOut(): void;
 }
 
-/** So many times within `closeTimeout` it is looked whether the peer takes bytes. */
-export const quarters = 4;
-
 /** What there is to know of a connection's end, from when it begins. */
 export class Closing {
   /** The peer's Close frame. */
@@ -62,8 +59,7 @@ export class Closing {
   /**
    * Begins nothing by itself.
    *
-   * @param deadlines Waits for a quarter of the time that the peer has for its
-   * part, and calls {@linkcode quarterPassed}.
+   * @param deadlines See {@linkcode createClosingDeadlines}.
    */
   constructor(owner: ClosingOwner, deadlines: Deadlines<Closing>) {
     this.#owner = owner;
@@ -83,17 +79,17 @@ export class Closing {
   }
 
   /** Gives the peer its time, and again as long as it takes bytes. */
-  armTimer(): void {
+  giveTime(): void {
     // What was written just now may have ended it.
     if (this.result !== null) return;
-    this.#left = quarters;
+    this.#left = 4;
     this.#deadlines.add(this);
   }
 
   /** A quarter of the peer's time has passed. */
   quarterPassed(): void {
     this.#left--;
-    if (this.#owner.hasProgressed()) this.armTimer();
+    if (this.#owner.hasProgressed()) this.giveTime();
     else if (this.#left > 0) this.#deadlines.add(this);
     else this.#owner.closeTimedOut();
   }
@@ -123,6 +119,19 @@ export class Closing {
       wasClean,
     };
   }
+}
+
+/**
+ * The waits of all connections with the same `closeTimeout`, each for a quarter of
+ * it: then it is looked whether the peer takes bytes.
+ */
+export function createClosingDeadlines(
+  closeTimeout: number,
+): Deadlines<Closing> {
+  return new Deadlines(
+    closeTimeout / 4,
+    (closing) => closing.quarterPassed(),
+  );
 }
 
 /** The error of a connection that was lost: 1006. */

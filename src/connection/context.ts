@@ -3,10 +3,10 @@
  *
  * @module
  */
+import type { Deadlines } from "../deadlines.ts";
 import type { Role } from "../frame.ts";
 import { type Counters, uncounted } from "../metrics/counters.ts";
-import { type Closing, quarters } from "./closing.ts";
-import { Deadlines } from "./deadlines.ts";
+import { type Closing, createClosingDeadlines } from "./closing.ts";
 import { type KeepAlive, sharedKeepAlive } from "./keep_alive.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 
@@ -20,7 +20,7 @@ export interface ConnectionContext {
   readonly counters: Counters;
   /** Watches over them; `null` where nothing does. */
   readonly keepAlive: KeepAlive | null;
-  /** Those that close, each for a quarter of `closeTimeout`. */
+  /** Those that close, and wait for their peers. */
   readonly closings: Deadlines<Closing>;
 }
 
@@ -41,9 +41,6 @@ export function createContext(
     counters,
     keepAlive: keepAlive &&
       sharedKeepAlive(keepAlive.interval, keepAlive.timeout),
-    closings: new Deadlines(
-      closeTimeout / quarters,
-      (closing) => closing.quarterPassed(),
-    ),
+    closings: createClosingDeadlines(closeTimeout),
   };
 }

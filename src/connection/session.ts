@@ -157,7 +157,7 @@ export class Session
       return;
     }
     this.#sendClose({ type: "close", closeCode, reason });
-    closing.armTimer();
+    closing.giveTime();
   }
 
   /**
@@ -184,7 +184,7 @@ export class Session
     }
     this.#state = "closing";
     this.outbound.end();
-    closing.armTimer();
+    closing.giveTime();
   }
 
   /** Drops TCP at once. */
@@ -480,8 +480,8 @@ export class Session
       this.#endTransport(closing);
     } else if (this.#state === "open") {
       this.inbound.finish(() => this.#replyToClose());
-      // Mostly that is done already, and it is armed for the end of TCP.
-      if (!closing.sent) closing.armTimer();
+      // Mostly that is done already, and the time for the end of TCP has begun.
+      if (!closing.sent) closing.giveTime();
     }
   }
 
@@ -505,7 +505,7 @@ export class Session
 
   /** Both Close frames were exchanged: the server ends TCP first (section 7.1.1). */
   #endTransport(closing: Closing): void {
-    closing.armTimer();
+    closing.giveTime();
     if (this.#context.role === "server" || closing.peerEnded) {
       this.outbound.end();
     }
@@ -525,7 +525,7 @@ export class Session
     if (this.#state === "open") {
       // The application has not taken what came before the peer's Close.
       this.#replyToClose();
-      closing.armTimer();
+      closing.giveTime();
       return;
     }
     if (closing.received === null) {

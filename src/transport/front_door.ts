@@ -6,12 +6,12 @@
  */
 import type { Duplex } from "node:stream";
 import { joinBytes } from "../codec/byte_buffer.ts";
-import { Deadlines } from "../connection/deadlines.ts";
 import type {
   NetworkAddress,
   Transport,
   TransportReceiver,
 } from "../connection/transport.ts";
+import { Deadlines } from "../deadlines.ts";
 import { toLatin1 } from "../handshake/head_lines.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
 import { readUpgradeHead } from "../handshake/upgrade_head.ts";

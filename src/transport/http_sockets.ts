@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { Deadlines } from "../deadlines.ts";
 
 /** What tells the two sockets of one TLS connection to belong together. */
 interface PeerAddress {
@@ -16,16 +17,12 @@ interface PeerAddress {
 /** See the module. */
 export class HttpSockets {
   readonly #server: Server;
-  readonly #handshakeTimeout: number;
   /** All that are open, but for those in `#securing`. */
   readonly #open = new Set<Duplex>();
   /** Those with a request that is not answered, or that were upgraded. */
   readonly #busy = new Set<Duplex>();
-  /** Those whose TLS handshake is not done, with the timers that drop them. */
-  readonly #securing = new Map<
-    Duplex & PeerAddress,
-    ReturnType<typeof setTimeout>
-  >();
+  /** Those whose TLS handshake is not done. */
+  readonly #securing: Deadlines<Duplex & PeerAddress>;
   #closing = false;
   #whenNoneIsOpen: (() => void) | null = null;
 
@@ -37,7 +34,10 @@ export class HttpSockets {
    */
   constructor(server: Server, secure: boolean, handshakeTimeout: number) {
     this.#server = server;
-    this.#handshakeTimeout = handshakeTimeout;
+    this.#securing = new Deadlines(
+      handshakeTimeout,
+      (socket) => socket.destroy(),
+    );
     if (secure) {
       server.on("connection", (socket: Duplex) => this.#secure(socket));
       server.on("secureConnection", (socket: Duplex) => this.#add(socket));
@@ -55,7 +55,7 @@ export class HttpSockets {
   /** Drops what asks for nothing; resolves when none is left. */
   close(): Promise<void> {
     this.#closing = true;
-    for (const socket of this.#securing.keys()) socket.destroy();
+    for (const socket of this.#securing.members) socket.destroy();
     for (const socket of this.#open) {
       if (!this.#busy.has(socket)) socket.destroy();
     }
@@ -67,28 +67,25 @@ export class HttpSockets {
 
   /** Drops all. */
   terminate(): void {
-    for (const socket of this.#securing.keys()) socket.destroy();
+    for (const socket of this.#securing.members) socket.destroy();
     for (const socket of this.#open) socket.destroy();
     this.#server.closeAllConnections();
   }
 
   #secure(socket: Duplex & PeerAddress): void {
-    const timer = setTimeout(() => socket.destroy(), this.#handshakeTimeout);
-    this.#securing.set(socket, timer);
+    this.#securing.add(socket);
     socket.on("close", () => {
-      clearTimeout(timer);
       this.#securing.delete(socket);
       this.#settle();
     });
   }
 
   #add(socket: Duplex & PeerAddress): void {
-    for (const [raw, timer] of this.#securing) {
+    for (const raw of this.#securing.members) {
       if (
         raw.remotePort !== socket.remotePort ||
         raw.remoteAddress !== socket.remoteAddress
       ) continue;
-      clearTimeout(timer);
       this.#securing.delete(raw);
     }
     this.#open.add(socket);

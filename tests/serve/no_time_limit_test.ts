@@ -21,7 +21,7 @@ for (const transport of transports) {
     test(`${transport}: with limits of ${limit} ms, all may take its time`, () =>
       serveOn(
         transport,
-        { ...options, upgrade: () => delay(aWhile, undefined) },
+        { ...options, upgrade: () => delay(aWhile) },
         echo,
         async ({ server, connect }) => {
           const client = await connect();
@@ -51,7 +51,7 @@ for (const transport of transports) {
 test("a client's limits of Infinity let it take its time", () =>
   serveOn(
     "tcp",
-    { upgrade: () => delay(aWhile, undefined) },
+    { upgrade: () => delay(aWhile) },
     {
       message: async (socket, message) => {
         await delay(aWhile);

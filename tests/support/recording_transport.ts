@@ -4,6 +4,7 @@ import type {
   Transport,
   TransportReceiver,
 } from "../../src/connection/transport.ts";
+import { concatBytes } from "./frames.ts";
 
 /** See the file. */
 export class RecordingTransport implements Transport {
@@ -31,9 +32,7 @@ export class RecordingTransport implements Transport {
 
   write(chunks: readonly Uint8Array[], written?: () => void): void {
     // Those bytes are used again.
-    this.writes.push(
-      Uint8Array.from(chunks.flatMap((chunk) => [...chunk])),
-    );
+    this.writes.push(concatBytes(chunks));
     if (written !== undefined) queueMicrotask(written);
   }
 
