@@ -431,7 +431,12 @@ export class FuzzingPeer {
     );
   }
 
-  /** Logs a delay and then, unless the connection is gone by then, its end. */
+  /**
+   * Logs a delay and then, unless the connection is gone by then, its end. It
+   * begins when all that is to be sent has been sent: on a busy machine what
+   * goes octet by octet takes longer than some delays, and a connection that
+   * is failed before the other end has had it all shows nothing.
+   */
   #afterDelay(
     seconds: number,
     begin: WireLogEntry,
@@ -439,12 +444,14 @@ export class FuzzingPeer {
     action: () => void,
   ): void {
     this.wireLog.addDelay(begin);
-    this.#later(seconds * 1000, () => {
-      if (this.#state !== "closed") {
-        this.wireLog.addDelay(end);
-        action();
-      }
-    });
+    this.#sendQueue.afterAll(() =>
+      this.#later(seconds * 1000, () => {
+        if (this.#state !== "closed") {
+          this.wireLog.addDelay(end);
+          action();
+        }
+      })
+    );
   }
 
   #later(milliseconds: number, action: () => void): ReturnType<

@@ -28,6 +28,7 @@ export class SendQueue {
   #triggered = false;
   #turn: Uint8Array[] = [];
   #closed = false;
+  #whenEmpty: (() => void)[] = [];
 
   /**
    * @param write Puts octets on the wire.
@@ -66,12 +67,25 @@ export class SendQueue {
     }
   }
 
+  /**
+   * Calls back when nothing waits for its turn: now, or when all that does has
+   * been sent. Not called if the queue is closed before.
+   */
+  afterAll(callback: () => void): void {
+    if (this.#triggered) {
+      this.#whenEmpty.push(callback);
+    } else {
+      callback();
+    }
+  }
+
   /** Writes what this turn has gathered, and nothing more from now on. */
   close(): void {
     this.#flush();
     this.#closed = true;
     this.#runs = [];
     this.#next = 0;
+    this.#whenEmpty = [];
   }
 
   #trigger(): void {
@@ -86,6 +100,9 @@ export class SendQueue {
       this.#runs = [];
       this.#next = 0;
       this.#triggered = false;
+      const callbacks = this.#whenEmpty;
+      this.#whenEmpty = [];
+      callbacks.forEach((callback) => callback());
       return;
     }
     const { octets, sync } = this.#runs[this.#next++];

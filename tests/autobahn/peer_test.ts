@@ -391,6 +391,21 @@ test("peer: killAfter fails, closeAfter closes", async () => {
   ]);
 });
 
+test("peer: the wait of killAfter begins when all is sent that goes octet by octet", async () => {
+  const payload = repeat(octetsOf("ab"), 100);
+  const client = new Recorder((peer) => {
+    peer.sendFrame({ opcode: 10, payload, chopSize: 1 });
+    peer.killAfter(0);
+  });
+  const { peer } = await runClient(echoScript, client);
+  const kinds = peer.wireLog.entries.map(([kind]) => kind);
+  assert.equal(
+    kinds.slice(kinds.indexOf("TF"), kinds.indexOf("KLE"))
+      .filter((kind) => kind === "TO").length,
+    106,
+  );
+});
+
 test("peer: an opening handshake that does not end", async () => {
   const recorder = new Recorder();
   const { peer } = await runClient({ refusal: "HTTP/1.1 101 " }, recorder, {
