@@ -63,6 +63,8 @@ interface Outcome {
   passed: number;
   failed: number;
   seconds: number;
+  /** The names of the tests that failed. */
+  names: string[];
   /** Why it counts as failed, where the runtime's own count does not say so. */
   problem?: string | undefined;
 }
@@ -96,6 +98,13 @@ const counts: Record<RuntimeName, { passed: RegExp; failed: RegExp }> = {
     passed: /^ℹ pass (\d+)$/gm,
     failed: /^ℹ (?:fail|cancelled) (\d+)$/gm,
   },
+};
+
+/** What each runtime prints for a test that failed, once for each. */
+const failures: Record<RuntimeName, RegExp> = {
+  deno: /^(.+) \.\.\. FAILED \(/gm,
+  bun: /^\(fail\) (.+?)(?: \[[\d.]+m?s\])?$/gm,
+  node: /(?<=\n)test at (.+\n✖ .+?) \([\d.]+ms\)$/gm,
 };
 
 const { names, filters } = parseArguments(process.argv.slice(2));
@@ -152,6 +161,7 @@ await Promise.all(Array.from({ length: lanes }, runLane));
 await shown;
 
 const table: string[] = [];
+const notPassed: string[] = [];
 let passed = 0;
 let failed = 0;
 for (const [runtime, outcome] of outcomes) {
@@ -164,8 +174,12 @@ for (const [runtime, outcome] of outcomes) {
       `${outcome.seconds.toFixed(1)} s`.padStart(11) +
       (outcome.problem ? `   ${outcome.problem}` : ""),
   );
+  notPassed.push(
+    ...outcome.names.map((name) => `failed on ${runtime.name}: ${name}`),
+  );
 }
 console.log(`\n${table.join("\n")}\n`);
+if (notPassed.length > 0) console.log(`${notPassed.join("\n")}\n`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
@@ -188,6 +202,7 @@ async function runLane(): Promise<void> {
       passed: outcome.passed + (before?.passed ?? 0),
       failed: outcome.failed + (before?.failed ?? 0),
       seconds: outcome.seconds + (before?.seconds ?? 0),
+      names: [...before?.names ?? [], ...outcome.names],
       problem: before?.problem ?? outcome.problem,
     });
   }
@@ -256,6 +271,10 @@ function runOn({ runtime, files }: Job, output: Output): Promise<Outcome> {
       passed,
       failed: problem ? Math.max(failed, 1) : failed,
       seconds: (performance.now() - started) / 1000,
+      names: Array.from(
+        plain.matchAll(failures[runtime.name]),
+        ([, name]) => name.replace("\n✖", "").trim(),
+      ),
       problem,
     });
   });
