@@ -21,7 +21,7 @@ interface BunSocket {
   resume(): void;
   shutdown(): void;
   end(): void;
-  terminate(): void;
+  close(): void;
 }
 
 /** The parts of `Bun.SocketHandler` that are used here. */
@@ -147,6 +147,8 @@ export class BunSocketTransport implements Transport {
   #ended = false;
   #peerEnded = false;
   #closed = false;
+  /** Whether a receiver was told of the close. */
+  #told = false;
   #error: Error | null = null;
   // Not to be asked for once the socket has closed.
   readonly #hostname: string;
@@ -184,7 +186,10 @@ export class BunSocketTransport implements Transport {
   start(receiver: TransportReceiver): void {
     this.#receiver = receiver;
     if (this.#closed) {
-      queueMicrotask(() => receiver.transportClosed(this.#error));
+      // Otherwise it is told in a moment.
+      if (this.#told) {
+        queueMicrotask(() => receiver.transportClosed(this.#error));
+      }
     } else if (this.#peerEnded) {
       queueMicrotask(() => {
         if (!this.#closed) receiver.receiveEnd();
@@ -224,7 +229,9 @@ export class BunSocketTransport implements Transport {
 
   /** See {@linkcode Transport}. */
   destroy(): void {
-    if (!this.#closed) this.#socket.terminate();
+    // `terminate()` would reset the connection, and what the system has taken and
+    // the peer has not yet would be lost.
+    if (!this.#closed) this.#socket.close();
   }
 
   /** Bytes have arrived. */
@@ -274,7 +281,12 @@ export class BunSocketTransport implements Transport {
     this.#error ??= error;
     this.#unsent = null;
     this.#buffered = 0;
-    this.#receiver?.transportClosed(this.#error);
+    // It may be within `destroy()`, and so within a broadcast: as with a socket,
+    // the end is told after the call that caused it.
+    queueMicrotask(() => {
+      this.#told = true;
+      this.#receiver?.transportClosed(this.#error);
+    });
   }
 
   /** The socket has failed; it closes next. */

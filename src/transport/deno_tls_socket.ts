@@ -381,7 +381,7 @@ export class DenoTlsTransport implements Transport {
     closeQuietly(this.#connection);
     // As with a socket, the end is told after the call that caused it.
     queueMicrotask(() => {
-      this.#told = this.#receiver !== null;
+      this.#told = true;
       this.#receiver?.transportClosed(error);
     });
   }

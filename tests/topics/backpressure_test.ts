@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { accept, Topics, WebSocketError } from "../../mod.ts";
-import type { AcceptOptions, WebSocketConnection } from "../../mod.ts";
+import type { AcceptOptions, Server, WebSocketConnection } from "../../mod.ts";
 import { duplexPair } from "../support/duplex_pair.ts";
-import { until, within } from "../support/serve_on.ts";
+import { serveOn, until, within } from "../support/serve_on.ts";
 
 const request = new Request("http://localhost/");
 const kilobyte = "x".repeat(1024);
@@ -178,4 +178,39 @@ test("a connection that closes sends what was published before", async () => {
     assert.deepEqual(await read(peer, 3), [large, "last"]);
     assert.equal((await within(peer.closed, "the end")).closeCode, 4000);
   }
+});
+
+test("a close hook that publishes is called behind the publish() that dropped its client", async () => {
+  let publishing = 0;
+  let closed = 0;
+  const nested: number[] = [];
+  const publish = (bytes: number) => {
+    publishing++;
+    server.publish("all", new Uint8Array(bytes));
+    publishing--;
+  };
+  let server!: Server;
+  await serveOn("tcp", { deflate: false, maxBufferedBytes: 50_000 }, {
+    open: (socket) => socket.subscribe("all"),
+    close() {
+      closed++;
+      if (publishing > 0) nested.push(closed);
+      // The next one that is slow is dropped.
+      publish(60_000);
+    },
+  }, async (running) => {
+    server = running.server;
+    const count = 12;
+    for (let index = 0; index < count; index++) {
+      const client = await running.open();
+      client.socket.pause();
+    }
+    await until(() => server.sockets.size === count, "all to be open");
+    for (let round = 0; round < 400 && closed < count; round++) {
+      publish(60_000);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.equal(closed, count, "slow ones are dropped");
+    assert.deepEqual(nested, [], "within publish()");
+  });
 });

@@ -433,4 +433,25 @@ for (const [runtime, script] of Object.entries(scripts)) {
     await settled();
     assert.deepEqual(receiver.events, ["closed"]);
   });
+
+  test(`${runtime}: destroy() tells of the close after the call that caused it`, async () => {
+    const socket = script();
+    const receiver = new Recorder();
+    socket.transport.start(receiver);
+    socket.transport.destroy();
+    assert.deepEqual(receiver.events, [], "not within the call");
+    await settled();
+    assert.deepEqual(receiver.events, ["closed"]);
+  });
+
+  test(`${runtime}: start() for the first time after it has closed tells of that`, async () => {
+    const socket = script();
+    socket.transport.destroy();
+    await settled();
+    const receiver = new Recorder();
+    socket.transport.start(receiver);
+    assert.deepEqual(receiver.events, []);
+    await settled();
+    assert.deepEqual(receiver.events, ["closed"]);
+  });
 }

@@ -157,8 +157,8 @@ export class ScriptedBunSocket implements Script, BunSocketParameter {
     this.#drop();
   }
 
-  terminate(): void {
-    this.calls.push("terminate");
+  close(): void {
+    this.calls.push("close");
     this.#drop();
   }
 
