@@ -187,12 +187,12 @@ export class HttpListener {
   /**
    * Whether a listener below `node:http` is used, which costs less for each
    * handshake, and on Bun for each message. For TLS it is Deno's that has
-   * backpressure, and all but Bun's `node:https` can share a port.
+   * backpressure; and what Bun's `node:https` has upgraded does not close while
+   * the peer does not read.
    */
   #isNative(): boolean {
-    const { path, reusePort = false } = this.#options;
-    return path === undefined &&
-      (!this.secure || isDeno() || (reusePort && isBun()));
+    return this.#options.path === undefined &&
+      (!this.secure || isDeno() || isBun());
   }
 
   #listenNode(): Promise<void> {

@@ -15,6 +15,7 @@ import { Deadlines } from "../deadlines.ts";
 import { toLatin1 } from "../handshake/head_lines.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
 import { readUpgradeHead } from "../handshake/upgrade_head.ts";
+import { isBun } from "./bun_socket.ts";
 import { type HandshakeSocket, maxEarly } from "./handshake_socket.ts";
 import { NodeSocketTransport } from "./node_socket.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
@@ -152,7 +153,9 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
     const transport = this.#transport;
     const early = this.#early;
     this.#early = [];
-    return transport instanceof NodeSocketTransport
+    // Bun's HTTP server knows nothing of the backpressure of a socket that it did
+    // not accept itself, and may be told of that of a duplex.
+    return transport instanceof NodeSocketTransport && !isBun()
       ? transport.release(early)
       : new TransportDuplex(transport, this.secure, early);
   }

@@ -1,6 +1,7 @@
 // `serve()` itself: its options, where it listens, its promises, its end.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import {
   type Handler,
@@ -9,7 +10,7 @@ import {
   type Server,
 } from "../../mod.ts";
 import { certificate } from "../support/certificate.ts";
-import { closeFrame } from "../support/raw_client.ts";
+import { closeFrame, frame } from "../support/raw_client.ts";
 import {
   assertServes,
   echo,
@@ -349,3 +350,30 @@ test("a certificate that is none is refused, loudly", async () => {
   };
   await assert.rejects(listen);
 });
+
+for (const transport of transports) {
+  for (const way of ["terminate()", "maxBufferedBytes"]) {
+    test(`${transport}: a message hook is not called any more after ${way}`, () => {
+      const much = new Uint8Array(1_000_000);
+      const messages: string[] = [];
+      return serveOn(transport, { maxBufferedBytes: 100_000, deflate: false }, {
+        async message(socket, message) {
+          messages.push(String(message));
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          if (way === "terminate()") socket.terminate();
+          // The client reads nothing.
+          else for (let size = 0; size < 20; size++) socket.send(much);
+        },
+      }, async (server) => {
+        const client = await server.open();
+        client.socket.pause();
+        client.write(Buffer.concat(
+          Array.from({ length: 10 }, (_, index) => frame(1, `${index}`)),
+        ));
+        await until(() => server.server.sockets.size === 0, "the end");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        assert.deepEqual(messages, ["0"]);
+      });
+    });
+  }
+}
