@@ -19,6 +19,7 @@ import type { ConnectionContext } from "./context.ts";
 import { createDeferred, type Deferred, rejected } from "./deferred.ts";
 import { isIncomingBody } from "./incoming_message.ts";
 import { type StreamChunk, writeStream } from "./stream_message.ts";
+import { nextTurn } from "../turn.ts";
 import type { Transport } from "./transport.ts";
 import { WriteBuffer, type WriteBufferOwner } from "./write_buffer.ts";
 
@@ -63,6 +64,8 @@ class TaskQueue {
   tasks: Task[] = [];
   /** How many bytes they have, and the one has that is at work. */
   size = 0;
+  /** Settles with the message that is at work. */
+  atWork: Promise<void> = alreadySent;
   /** Reads the message that is at work, if it is a stream. */
   reader: ReadableStreamDefaultReader<StreamChunk> | null = null;
 }
@@ -98,6 +101,8 @@ export class Outbound
   #refuses: (() => unknown) | null = null;
   /** Whether messages that wait are not sent any more either. */
   #sealed = false;
+  /** Whether {@linkcode #watchRoom} waits. */
+  #watching = false;
 
   /**
    * Makes the outgoing half of a connection.
@@ -122,8 +127,17 @@ export class Outbound
       (this.#buffer ?? this.#transport).bufferedAmount;
   }
 
-  /** How many bytes there is room for below the high-water mark. */
+  /**
+   * How many bytes there is room for below the high-water mark. Who is told that
+   * there is none is told when there is.
+   */
   get desiredSize(): number {
+    const room = this.#room;
+    if (room <= 0) this.#watchRoom();
+    return room;
+  }
+
+  get #room(): number {
     const room = this.#context.options.writableHighWaterMark -
       this.bufferedAmount;
     return this.#isFull() ? Math.min(0, room) : room;
@@ -186,7 +200,7 @@ export class Outbound
    */
   deliver(message: SharedMessage, lossy: boolean): boolean {
     if (this.#refuses !== null) return false;
-    if (lossy && this.desiredSize <= 0) return false;
+    if (lossy && this.#room <= 0) return false;
     if (this.#queue !== null) {
       this.#enqueueTask(message, noOptions);
       return !this.#sealed;
@@ -207,6 +221,8 @@ export class Outbound
       // Only the most recent ping has to be answered (RFC 6455 section 5.5.3).
       this.#heldPong = message;
     } else {
+      // Nothing goes out behind a Close frame.
+      if (message.type === "close") this.#sendHeldPong();
       messageEncoder.transform(message, this.#output);
     }
   }
@@ -305,12 +321,31 @@ export class Outbound
 
   /** See {@linkcode WriteBufferOwner}. */
   bufferDrained(): void {
+    this.#sendHeldPong();
+    if (!this.#watching) this.#owner.outboundDrained();
+  }
+
+  #sendHeldPong(): void {
     const pong = this.#heldPong;
-    if (pong !== null) {
-      this.#heldPong = null;
-      messageEncoder.transform(pong, this.#output);
+    if (pong === null) return;
+    this.#heldPong = null;
+    messageEncoder.transform(pong, this.#output);
+  }
+
+  /**
+   * Tells when there is room again. It is not always the transport that is full:
+   * what waits to be compressed, or behind another message, may never fill it.
+   */
+  async #watchRoom(): Promise<void> {
+    if (this.#watching || this.#refuses !== null) return;
+    this.#watching = true;
+    while (this.#refuses === null && this.#room <= 0) {
+      const change = this.#queue?.atWork ?? this.#deflate?.room ??
+        this.#deflate?.settled ?? this.#output.ready ?? nextTurn();
+      await change.catch(() => {});
     }
-    this.#owner.outboundDrained();
+    this.#watching = false;
+    if (this.#refuses === null) this.#owner.outboundDrained();
   }
 
   #refuse(message: Sendable): Promise<void> {
@@ -351,6 +386,7 @@ export class Outbound
   ): Promise<void> {
     // A string was copied when it was encoded.
     if (typeof message === "string" && !this.#isFull()) return alreadySent;
+    if (this.#room <= 0) this.#watchRoom();
     const sent = createDeferred<void>();
     (deflate.settled ?? alreadySent).then(() => {
       if (this.#sealed) sent.reject(this.#refusal);
@@ -376,12 +412,14 @@ export class Outbound
     queue.size += size;
     if (begins) this.#run(queue);
     else this.#checkOverflow();
+    if (this.#room <= 0) this.#watchRoom();
     return task.sent.promise;
   }
 
   async #run(queue: TaskQueue): Promise<void> {
     let task: Task | undefined;
     while ((task = queue.tasks.shift()) !== undefined) {
+      queue.atWork = task.sent.promise;
       try {
         await this.#perform(task, queue);
         task.sent.resolve();

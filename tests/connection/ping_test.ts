@@ -204,3 +204,22 @@ test("a flood of pings from a peer that does not read stays bounded; the last is
   assert.ok(pongs < perChunk * chunks, "most were not answered");
   await peer.fence();
 });
+
+test("a pong that waited for the peer goes out before the Close frame", async () => {
+  const { socket, peer } = connect(undefined, {
+    writableHighWaterMark: 1000,
+    duplex: { capacity: 1000 },
+  });
+  socket.send(new Uint8Array(5000));
+  await settled();
+  await peer.send(opcodes.ping, "are you there?");
+  await settled();
+  socket.close();
+  assert.equal((await peer.readMessage()).payload.length, 5000);
+  const frame = await within(peer.readFrame(), "a pong");
+  assert.deepEqual([frame?.opcode, textOf(frame!)], [
+    opcodes.pong,
+    "are you there?",
+  ]);
+  await peer.answerClose();
+});
