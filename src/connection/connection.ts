@@ -174,11 +174,16 @@ export class WebSocketConnection<Data = unknown> {
     let closing = false;
     this.#writable ??= new WritableStream<MessageSource>({
       start: (controller) => {
+        // The sink's `abort` would wait for a write that waits for the peer.
+        const { signal } = controller;
+        signal.addEventListener("abort", () => {
+          this.#session.closeWith(signal.reason, CloseCode.InternalError);
+        });
         this.closed.then(
           // Not before a pipe from `readable` has seen that one's end.
           () =>
             setTimeout(() => {
-              if (!closing) controller.error(closedError());
+              if (!closing) controller.error(this.#session.refusal);
             }, 0),
           (error) => controller.error(error),
         );
@@ -188,9 +193,6 @@ export class WebSocketConnection<Data = unknown> {
         closing = true;
         this.close();
         await this.closed;
-      },
-      abort: (reason) => {
-        this.#session.closeWith(reason, CloseCode.InternalError);
       },
     });
     return this.#writable;
@@ -411,8 +413,4 @@ export function checkCloseOptions(
   }
   encodeCloseBody(closeCode, reason);
   return { closeCode, reason };
-}
-
-function closedError(): WebSocketError {
-  return new WebSocketError("nothing can be written: the connection closed");
 }

@@ -129,9 +129,15 @@ export class Session
    * meets because the connection has closed, or the peer is gone.
    */
   isOwnError(error: unknown): boolean {
-    return error instanceof WebSocketError &&
+    // While this one is open, what was lost is another.
+    return error instanceof WebSocketError && this.#closing !== null &&
       (error.closeCode === CloseCode.AbnormalClosure ||
-        this.#closing?.gave(error) === true);
+        this.#closing.gave(error));
+  }
+
+  /** What those are told who send, once the connection closes. */
+  get refusal(): WebSocketError {
+    return this.#beginClosing().refusal;
   }
 
   /**
@@ -194,12 +200,13 @@ export class Session
     const failure = closing.failure ??= error;
     closing.deaf = true;
     this.outbound.abandon(() => failure);
+    this.inbound.refuse();
     this.#transport.destroy();
   }
 
   /** Sends a ping; resolves with milliseconds when its pong arrives. */
   ping(payload: Uint8Array | undefined): Promise<number> {
-    if (this.#state !== "open") return rejected(this.#beginClosing().refusal);
+    if (this.#state !== "open") return rejected(this.refusal);
     this.#pings ??= new PendingPings();
     const { message, answered } = this.#pings.add(payload);
     this.outbound.control(message);
@@ -330,7 +337,10 @@ export class Session
       this.#ready?.resolve();
       this.#ready = null;
     }
-    const pause = open && (this.inbound.full || this.#inflateFull);
+    // What comes behind our own Close frame is inflated as well, up to the peer's.
+    const inflating = this.#inflateFull && this.#state !== "closed" &&
+      !this.#deaf;
+    const pause = inflating || (open && this.inbound.full);
     if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
@@ -400,11 +410,12 @@ export class Session
 
   /** See {@linkcode KeepAliveMember}. */
   keepAliveExcused(): boolean {
+    // How far it is with these is asked by who gives them time to close.
+    if (this.#state !== "open" || this.#closeReceived) return true;
     // While the system's buffers are full, bytes go only as the peer takes them.
     const taking = this.hasProgressed() && this.#wasFull;
     this.#wasFull = this.outbound.full;
-    return taking || this.#paused || this.#state !== "open" ||
-      this.#closeReceived;
+    return taking || this.#paused;
   }
 
   /** See {@linkcode KeepAliveMember}. */

@@ -540,3 +540,25 @@ test("closed is the same promise before and after the end", async () => {
   await within(closed, "closed");
   assert.equal(socket.closed, closed);
 });
+
+test("keepAlive does not take the time of a peer that takes bytes while the connection closes", async () => {
+  const { socket, peer } = connect(undefined, {
+    closeTimeout: 1000,
+    keepAlive: { interval: 80, timeout: 80 },
+    writableHighWaterMark: 1000,
+    duplex: { capacity: 1000 },
+  });
+  const count = 8;
+  for (let index = 0; index < count; index++) {
+    socket.send(new Uint8Array(3000));
+  }
+  socket.close();
+  const begin = performance.now();
+  for (let index = 0; index < count; index++) {
+    await delay(250);
+    assert.equal((await peer.readMessage()).payload.length, 3000);
+  }
+  assert.ok(performance.now() - begin > 1500, "longer than closeTimeout");
+  await peer.answerClose();
+  await within(socket.closed, "closed");
+});

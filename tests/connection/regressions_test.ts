@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
-import type { WebSocketError } from "../../src/error.ts";
+import { WebSocketError } from "../../src/error.ts";
 import { opcodes, textOf } from "../support/raw_peer.ts";
 import {
   connect,
@@ -318,3 +318,65 @@ for (const [name, reader] of Object.entries(readers)) {
     assert.equal((error as WebSocketError).closeCode, 1002);
   });
 }
+
+test("onError is told of another connection's loss", async () => {
+  const lost = new WebSocketError("the other one was lost", {
+    closeCode: 1006,
+  });
+  const { peer, errors } = connect(() => Promise.reject(lost));
+  assert.equal((await peer.readClose()).closeCode, 1011);
+  assert.deepEqual(errors, [lost]);
+});
+test("onError is not told that a handler that writes met the peer's clean Close", async () => {
+  let closed = false;
+  let ended = false;
+  const { socket, peer, errors } = connect(async (socket) => {
+    const writer = socket.writable.getWriter();
+    try {
+      await writer.write("one");
+      await until(() => closed, "the end of the connection");
+      // By then the stream has failed.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await writer.write("two");
+    } finally {
+      ended = true;
+    }
+  });
+  await peer.readText();
+  await peer.close(1001);
+  while ((await peer.readFrame())?.opcode !== opcodes.close);
+  await peer.end();
+  await within(socket.closed, "closed");
+  closed = true;
+  await until(() => ended, "the end of the handler");
+  await settled();
+  assert.deepEqual(errors, []);
+});
+test("writable.abort() closes though a write waits for the peer", async () => {
+  const { socket } = connect(undefined, { closeTimeout: 200 });
+  const writer = socket.writable.getWriter();
+  writer.write(pattern(1_000_000)).catch(() => {});
+  writer.closed.catch(() => {});
+  await settled();
+  const begin = performance.now();
+  writer.abort(new Error("enough")).catch(() => {});
+  const error = await rejectionOf(socket.closed);
+  assert.equal((error as WebSocketError).closeCode, 1006);
+  assert.ok(performance.now() - begin < 10_000);
+});
+test("writable.abort() closes with the code of its reason", async () => {
+  for (
+    const [reason, closeCode] of [
+      [new Error("enough"), 1011],
+      [new WebSocketError("enough", { closeCode: 4000 }), 4000],
+    ] as const
+  ) {
+    const { socket, peer } = connect();
+    const writer = socket.writable.getWriter();
+    writer.closed.catch(() => {});
+    await writer.write("one");
+    await writer.abort(reason);
+    assert.equal(await peer.readText(), "one");
+    assert.equal((await peer.readClose()).closeCode, closeCode);
+  }
+});

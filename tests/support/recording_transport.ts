@@ -12,6 +12,8 @@ export class RecordingTransport implements Transport {
   readonly copies = true;
   readonly gives = false;
   readonly bufferedAmount = 0;
+  /** Whether it is not to read. */
+  paused = false;
   /** What was written, one of each call. */
   readonly writes: Uint8Array[] = [];
   readonly #endsAtOnce: boolean;
@@ -26,9 +28,13 @@ export class RecordingTransport implements Transport {
     this.#receiver = receiver;
   }
 
-  pause(): void {}
+  pause(): void {
+    this.paused = true;
+  }
 
-  resume(): void {}
+  resume(): void {
+    this.paused = false;
+  }
 
   write(chunks: readonly Uint8Array[], written?: () => void): void {
     // Those bytes are used again.
