@@ -10,6 +10,7 @@ import type {
   Transport,
   TransportReceiver,
 } from "../connection/transport.ts";
+import { LargeWrites, mostAtOnce, writeTogether } from "./large_writes.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
 
 /** What a socket has beside a duplex. */
@@ -41,6 +42,7 @@ export class NodeSocketTransport implements Transport {
     },
     close(this: AttachedSocket): void {
       const transport = this[transportKey];
+      transport.#large = null;
       transport.#receiver!.transportClosed(transport.#error);
     },
     error(this: AttachedSocket, error: Error): void {
@@ -52,6 +54,8 @@ export class NodeSocketTransport implements Transport {
   #receiver: TransportReceiver | null = null;
   #error: Error | null = null;
   #paused = false;
+  /** There are some while more is on its way than may be handed over at once. */
+  #large: LargeWrites | null = null;
   /** See {@linkcode Transport}: any other duplex may keep what it was given. */
   readonly copies: boolean;
   /** See {@linkcode Transport}. */
@@ -75,7 +79,7 @@ export class NodeSocketTransport implements Transport {
 
   /** See {@linkcode Transport}. */
   get bufferedAmount(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + (this.#large?.length ?? 0);
   }
 
   /** See {@linkcode Transport}. */
@@ -138,20 +142,18 @@ export class NodeSocketTransport implements Transport {
   write(chunks: readonly Uint8Array[], written?: () => void): void {
     const socket = this.#socket;
     if (!socket.writable) return;
-    const last = chunks.length - 1;
-    if (last === 0) {
-      socket.write(chunks[0], written);
-      return;
+    if (this.#large !== null || (this.copies && isMuch(chunks))) {
+      this.#large ??= new LargeWrites(socket, () => this.#large = null);
+      this.#large.write(chunks, written);
+    } else {
+      writeTogether(socket, chunks, written);
     }
-    socket.cork();
-    for (let index = 0; index < last; index++) socket.write(chunks[index]);
-    socket.write(chunks[last], written);
-    socket.uncork();
   }
 
   /** See {@linkcode Transport}. */
   end(): void {
-    if (this.#socket.writable) this.#socket.end();
+    if (this.#large !== null) this.#large.end();
+    else if (this.#socket.writable) this.#socket.end();
   }
 
   /** See {@linkcode Transport}. */
@@ -167,6 +169,12 @@ export function addressOf(
   const { remoteAddress, remotePort } = socket;
   if (remoteAddress === undefined || remotePort === undefined) return null;
   return { transport: "tcp", hostname: remoteAddress, port: remotePort };
+}
+
+function isMuch(chunks: readonly Uint8Array[]): boolean {
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  return length > mostAtOnce;
 }
 
 function ignore(): void {}

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { opcodes, type RawClient } from "../support/raw_client.ts";
 import { serveOn, transports, until } from "../support/serve_on.ts";
-import type { Connection } from "../../mod.ts";
+import type { WebSocketConnection } from "../../mod.ts";
 
 // The system takes so much without a reader; over TCP it is more than would be
 // left after a reset.
@@ -14,7 +14,7 @@ const lengths = { tcp: 400_000, tls: 100_000, unix: 100_000 };
 /** Sends much, ends the connection, and has the client read when it has ended. */
 async function readLate(
   client: RawClient,
-  connection: Connection,
+  connection: WebSocketConnection,
   length: number,
   end: () => void,
 ): Promise<void> {
@@ -35,7 +35,7 @@ for (const transport of transports) {
   const length = lengths[transport];
 
   test(`${transport}: a message before terminate() arrives`, () => {
-    const opened = Promise.withResolvers<Connection>();
+    const opened = Promise.withResolvers<WebSocketConnection>();
     return serveOn(
       transport,
       { deflate: false },
@@ -56,7 +56,7 @@ for (const transport of transports) {
   });
 
   test(`${transport}: a message and the Close frame behind it arrive, though closeTimeout has passed`, () => {
-    const opened = Promise.withResolvers<Connection>();
+    const opened = Promise.withResolvers<WebSocketConnection>();
     return serveOn(
       transport,
       { deflate: false, closeTimeout: 100 },
