@@ -4,8 +4,8 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
 import { headersFrom, writeBody } from "./transport/http_message.ts";
+import { RequestBody } from "./transport/request_body.ts";
 
 /** A fetch-style application: a function from `Request` to `Response`. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
@@ -33,12 +33,14 @@ export async function answerWithFetch(
       .end("The Host header and the target are no URL.\n");
     return;
   }
+  const body = new RequestBody(request);
   try {
-    const answer = await fetch(toRequest(url, request, gone.signal));
+    const answer = await fetch(toRequest(url, request, body, gone.signal));
     await writeAnswer(response, answer, request.method === "HEAD");
-    // What the application has left of the body is in the way of the next request.
-    if (!request.complete) request.resume();
+    // An application that holds it may be reading on.
+    if (!body.locked) body.discard();
   } catch (error) {
+    body.discard();
     if (gone.signal.aborted) return;
     onError(error);
     if (response.headersSent) response.destroy();
@@ -58,6 +60,7 @@ function urlOf(request: IncomingMessage, secure: boolean): string | null {
 function toRequest(
   url: string,
   request: IncomingMessage,
+  body: RequestBody,
   signal: AbortSignal,
 ): Request {
   const method = request.method ?? "GET";
@@ -69,27 +72,10 @@ function toRequest(
     method,
     headers,
     signal,
-    body: bodyOf(request),
+    body: body.stream,
     duplex: "half",
   };
   return new Request(url, init);
-}
-
-/**
- * The body of a request, touched only when it is read.
- */
-function bodyOf(request: IncomingMessage): ReadableStream<Uint8Array> {
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      reader ??= (Readable.toWeb(request) as ReadableStream<Uint8Array>)
-        .getReader();
-      const { done, value } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: () => void request.resume(),
-  }, { highWaterMark: 0 });
 }
 
 async function writeAnswer(

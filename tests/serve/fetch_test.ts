@@ -384,6 +384,147 @@ for (const transport of transports) {
       },
     ));
 
+  for (
+    const [name, leave, status] of [
+      ["breaks off", async (body) => {
+        for await (const _ of body) break;
+      }, 413],
+      ["cancels", async (body) => {
+        const reader = body.getReader();
+        await reader.read();
+        await reader.cancel();
+      }, 413],
+      ["lets go of", async (body) => {
+        const reader = body.getReader();
+        await reader.read();
+        reader.releaseLock();
+      }, 413],
+      ["fails at", async (body) => {
+        await body.getReader().read();
+        throw new Error("too large");
+      }, 500],
+      ["fails before", () => Promise.reject(new Error("too large")), 500],
+    ] as [string, (body: ReadableStream) => Promise<void>, number][]
+  ) {
+    test(`${transport}: a body that fetch ${name} does not block the connection`, () =>
+      serveOn(
+        transport,
+        {
+          fetch: async ({ method, body }) => {
+            if (method === "GET") return new Response("next");
+            await leave(body!);
+            return new Response("too large", { status: 413 });
+          },
+        },
+        echo,
+        async (server) => {
+          const client = await server.connect();
+          const block = Buffer.alloc(1 << 20);
+          for (let round = 0; round < 2; round++) {
+            client.write(
+              request("POST", "/", `Content-Length: ${4 * block.length}`),
+            );
+            client.write(block);
+            assert.equal((await client.response()).status, status);
+            for (let count = 0; count < 3; count++) client.write(block);
+            assert.equal((await exchange(client, get("/"))).body, "next");
+          }
+          assert.deepEqual(
+            server.errors.splice(0).map(String),
+            Array(status === 500 ? 2 : 0).fill("Error: too large"),
+          );
+        },
+      ));
+  }
+
+  test(`${transport}: who holds a body reads on behind the answer`, () => {
+    const size = 4 << 20;
+    const whole = Promise.withResolvers<number>();
+    return serveOn(
+      transport,
+      {
+        fetch: async ({ method, body }) => {
+          if (method === "GET") return new Response("next");
+          const reader = body!.getReader();
+          let length = (await reader.read()).value!.length;
+          const readOn = async () => {
+            for (;;) {
+              const { done, value } = await reader.read();
+              if (done) return length;
+              length += value.length;
+              await new Promise((resolve) => setTimeout(resolve, 0));
+            }
+          };
+          readOn().then(whole.resolve, whole.reject);
+          return new Response("begun", { status: 202 });
+        },
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        client.write(request("POST", "/", `Content-Length: ${size}`));
+        client.write(Buffer.alloc(size / 4));
+        assert.equal((await client.response()).body, "begun");
+        client.write(Buffer.alloc(size * 3 / 4));
+        client.write(get("/"));
+        assert.equal(await within(whole.promise, "the rest"), size);
+        assert.equal((await client.response()).body, "next");
+      },
+    );
+  });
+
+  test(`${transport}: a body that is left is skipped until the client leaves`, () => {
+    const kept = Promise.withResolvers<ReadableStream<Uint8Array>>();
+    return serveOn(
+      transport,
+      {
+        fetch: async ({ body }) => {
+          const reader = body!.getReader();
+          await reader.read();
+          reader.releaseLock();
+          kept.resolve(body!);
+          return new Response("too large", { status: 413 });
+        },
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        client.write(request("POST", "/", "Content-Length: 1000000"));
+        client.write("the first part");
+        assert.equal((await client.response()).status, 413);
+        const body = await kept.promise;
+        await assert.rejects(
+          within(body.getReader().read(), "the body to fail"),
+          /answered/,
+        );
+        client.destroy();
+        await assertServes(server);
+      },
+    );
+  });
+
+  test(`${transport}: chunks of a body are their receiver's own`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: async ({ body }) => {
+          let text = "";
+          for await (const chunk of body!) {
+            text += Buffer.from(structuredClone(chunk)).toString();
+            structuredClone(chunk, { transfer: [chunk.buffer] });
+          }
+          return new Response(text);
+        },
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        const chunks = request("POST", "/", "Transfer-Encoding: chunked") +
+          "3\r\nabc\r\n4\r\ndefg\r\n5\r\nhijkl\r\n0\r\n\r\n";
+        assert.equal((await exchange(client, chunks)).body, "abcdefghijkl");
+      },
+    ));
+
   test(`${transport}: plain requests, then an upgrade on the same connection`, () =>
     serveOn(
       transport,
