@@ -44,8 +44,15 @@ export async function answerWithFetch(
     if (gone.signal.aborted) return;
     onError(error);
     if (response.headersSent) response.destroy();
-    else response.writeHead(500).end("Internal Server Error\n");
+    else writeFailure(response);
   }
+}
+
+/** Answers with 500, and with nothing of the head of an answer that failed. */
+function writeFailure(response: ServerResponse): void {
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  response.writeHead(500, "Internal Server Error")
+    .end("Internal Server Error\n");
 }
 
 function urlOf(request: IncomingMessage, secure: boolean): string | null {

@@ -222,6 +222,64 @@ for (const transport of transports) {
       },
     ));
 
+  test(`${transport}: a 500 has nothing of the head of an answer whose body fails`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: ({ method }) =>
+          new Response(
+            new ReadableStream({
+              pull: () => Promise.reject(new Error("the body broke")),
+              cancel: () => Promise.reject(new Error("the body broke")),
+            }),
+            {
+              status: method === "HEAD" ? 200 : 203,
+              statusText: "Looks good",
+              headers: [
+                ["Content-Length", "1000"],
+                ["Content-Encoding", "gzip"],
+                ["Content-Type", "application/json"],
+                ["ETag", '"1"'],
+                ["Set-Cookie", "a=1"],
+                ["Set-Cookie", "b=2"],
+              ],
+            },
+          ),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        for (const method of ["GET", "HEAD"]) {
+          const response = await exchange(
+            client,
+            request(method, "/"),
+            method === "HEAD",
+          );
+          assert.equal(response.status, 500);
+          assert.equal(response.reason, "Internal Server Error");
+          assert.equal(
+            response.body,
+            method === "HEAD" ? "" : "Internal Server Error\n",
+          );
+          for (
+            const name of [
+              "content-encoding",
+              "content-type",
+              "etag",
+              "set-cookie",
+            ]
+          ) {
+            assert.equal(response.header(name), undefined, name);
+          }
+          assert.notEqual(response.header("content-length"), "1000");
+        }
+        assert.deepEqual(
+          server.errors.splice(0).map(String),
+          Array(2).fill("Error: the body broke"),
+        );
+      },
+    ));
+
   test(`${transport}: a body that fails cuts the response off, and is reported`, () => {
     const begun = Promise.withResolvers<void>();
     return serveOn(
