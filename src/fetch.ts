@@ -27,21 +27,24 @@ export async function answerWithFetch(
       gone.abort(new Error("the client closed the connection"));
     }
   });
-  const url = urlOf(request, secure);
-  if (url === null) {
+  const body = new RequestBody(request);
+  const asked = toRequest(request, secure, body, gone.signal);
+  if (asked === null) {
     response.writeHead(400, { connection: "close" })
-      .end("The Host header and the target are no URL.\n");
+      .end(
+        "The method, the Host header or the target is not a possible one.\n",
+      );
     return;
   }
-  const body = new RequestBody(request);
   try {
-    const answer = await fetch(toRequest(url, request, body, gone.signal));
+    const answer = await fetch(asked);
     await writeAnswer(response, answer, request.method === "HEAD");
     // An application that holds it may be reading on.
     if (!body.locked) body.discard();
   } catch (error) {
     body.discard();
-    if (gone.signal.aborted) return;
+    // On Deno the request tells of it before the response does.
+    if (gone.signal.aborted || (request.destroyed && !request.complete)) return;
     onError(error);
     if (response.headersSent) response.destroy();
     else writeFailure(response);
@@ -64,25 +67,29 @@ function urlOf(request: IncomingMessage, secure: boolean): string | null {
   return URL.canParse(url) && /^https?:/i.test(url) ? url : null;
 }
 
+/** `null` for a request that Fetch does not know, such as a TRACE. */
 function toRequest(
-  url: string,
   request: IncomingMessage,
+  secure: boolean,
   body: RequestBody,
   signal: AbortSignal,
-): Request {
+): Request | null {
+  const url = urlOf(request, secure);
+  if (url === null) return null;
   const method = request.method ?? "GET";
-  const headers = headersFrom(request.rawHeaders);
-  if (method === "GET" || method === "HEAD") {
-    return new Request(url, { method, headers, signal });
+  const withoutBody = method === "GET" || method === "HEAD";
+  try {
+    const init: RequestInit & { duplex: "half" } = {
+      method,
+      headers: headersFrom(request.rawHeaders),
+      signal,
+      body: withoutBody ? null : body.stream,
+      duplex: "half",
+    };
+    return new Request(url, init);
+  } catch {
+    return null;
   }
-  const init: RequestInit & { duplex: "half" } = {
-    method,
-    headers,
-    signal,
-    body: body.stream,
-    duplex: "half",
-  };
-  return new Request(url, init);
 }
 
 async function writeAnswer(

@@ -387,21 +387,24 @@ for (const transport of transports) {
     );
   });
 
-  test(`${transport}: a client that vanishes in the middle of its upload`, () => {
-    const failed = Promise.withResolvers<unknown>();
+  test(`${transport}: a client that vanishes in the middle of its upload is no error`, () => {
+    const begun: string[] = [];
+    const failed: string[] = [];
     return serveOn(
       transport,
       {
-        fetch: async (request) => {
-          if (request.url.endsWith("/unread")) {
+        fetch: async ({ url, signal, body }) => {
+          const { pathname } = new URL(url);
+          begun.push(pathname);
+          if (pathname === "/unread") {
             await new Promise((resolve) =>
-              request.signal.addEventListener("abort", resolve)
+              signal.addEventListener("abort", resolve)
             );
           }
           try {
-            return new Response(await request.text());
+            return new Response(await new Response(body).text());
           } catch (error) {
-            failed.resolve(error);
+            failed.push(pathname);
             throw error;
           }
         },
@@ -412,12 +415,12 @@ for (const transport of transports) {
           const client = await server.connect();
           client.write(request("POST", path, "Content-Length: 1000"));
           client.write("the first part");
+          await until(() => begun.includes(path), "the request");
           await assertServes(server);
           client.destroy();
-          await within(failed.promise, "the body to fail", 3000);
+          await until(() => failed.includes(path), "the body to fail", 3000);
         }
         await assertServes(server);
-        server.errors.length = 0;
       },
     );
   });
@@ -605,22 +608,44 @@ for (const transport of transports) {
       },
     ));
 
-  test(`${transport}: a request that can't be a URL is the client's fault: 400`, () =>
+  test(`${transport}: a request that Fetch can't express is the client's fault: 400`, () =>
     serveOn(transport, { fetch: () => new Response("ok") }, echo, async (
       server,
     ) => {
       for (
-        const bytes of [
-          "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
-          "GET http:// HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        ]
+        const [bytes, possible] of [
+          ["GET / HTTP/1.1\r\nHost: a b\r\n\r\n", false],
+          ["GET http:// HTTP/1.1\r\nHost: localhost\r\n\r\n", false],
+          [
+            "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
+            isPossible("http://a@b/"),
+          ],
+          [
+            "GET http://a:b@c/ HTTP/1.1\r\nHost: c\r\n\r\n",
+            isPossible("http://a:b@c/"),
+          ],
+          [
+            "TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            isPossible("http://localhost/", "TRACE"),
+          ],
+        ] as const
       ) {
         const client = await server.connect();
         client.write(bytes);
-        assert.equal((await client.response()).status, 400, bytes);
+        const { status } = await client.response();
+        assert.equal(status, possible ? 200 : 400, bytes);
       }
       assert.deepEqual(server.errors.splice(0), [], "the server did not fail");
     }));
+}
+
+/** Not all runtimes are as strict as Fetch. */
+function isPossible(url: string, method?: string): boolean {
+  try {
+    return new Request(url, { method }).url !== "";
+  } catch {
+    return false;
+  }
 }
 
 test("a client that does not read slows the body down", () => {
