@@ -1,6 +1,6 @@
 /**
  * The sockets of an HTTP server, so that it can be shut down without waiting for
- * those that ask for nothing.
+ * those that ask for nothing, and none becomes a WebSocket before its turn.
  *
  * @module
  */
@@ -19,8 +19,11 @@ export class HttpSockets {
   readonly #server: Server;
   /** All that are open, but for those in `#securing`. */
   readonly #open = new Set<Duplex>();
-  /** Those with a request that is not answered, or that were upgraded. */
-  readonly #busy = new Set<Duplex>();
+  /**
+   * The answers that those with requests still owe: they may send the next before
+   * they are answered. None for those that were upgraded.
+   */
+  readonly #busy = new Map<Duplex, Set<ServerResponse>>();
   /** Those whose TLS handshake is not done. */
   readonly #securing: Deadlines<Duplex & PeerAddress>;
   #closing = false;
@@ -48,7 +51,7 @@ export class HttpSockets {
       this.#onRequest(request, response);
     });
     server.on("upgrade", (_request, socket: Duplex) => {
-      this.#busy.add(socket);
+      this.#onUpgrade(socket);
     });
   }
 
@@ -99,13 +102,25 @@ export class HttpSockets {
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
-    this.#busy.add(socket);
+    const owed = this.#busy.get(socket) ?? new Set();
+    this.#busy.set(socket, owed.add(response));
     response.on("close", () => {
+      owed.delete(response);
+      if (owed.size > 0 || this.#busy.get(socket) !== owed) return;
       this.#busy.delete(socket);
       // A browser would keep it for later requests.
       if (this.#closing) socket.destroySoon();
       this.#settle();
     });
+  }
+
+  #onUpgrade(socket: Duplex): void {
+    const owed = this.#busy.get(socket) ?? [];
+    this.#busy.set(socket, new Set());
+    for (const response of owed) {
+      // It would be written into the WebSocket.
+      if (!isHandedOver(response)) socket.destroy();
+    }
   }
 
   #settle(): void {
@@ -115,4 +130,11 @@ export class HttpSockets {
     if (this.#open.size > 0 || this.#securing.size > 0) return;
     this.#whenNoneIsOpen?.();
   }
+}
+
+/** Whether all of an answer is with its socket, and so in front of what comes next. */
+function isHandedOver(response: ServerResponse): boolean {
+  // It has no socket before its turn, and none when it is done.
+  return response.writableEnded &&
+    (response.socket !== null || response.writableFinished);
 }

@@ -3,7 +3,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
-import type { RawClient, RawResponse } from "../support/raw_client.ts";
+import {
+  handshake,
+  type RawClient,
+  type RawResponse,
+} from "../support/raw_client.ts";
+import { runtime } from "../support/runtime.ts";
 import {
   assertServes,
   echo,
@@ -607,6 +612,43 @@ for (const transport of transports) {
         assert.equal(await client.closeCleanly(), 1000);
       },
     ));
+
+  // The node:http of Bun itself takes such an upgrade for a plain request.
+  const upgrades = runtime !== "bun" || transport === "tcp";
+  for (const answered of upgrades ? ["never", "while the hook decides"] : []) {
+    test(`${transport}: an upgrade behind a plain request that is answered ${answered} is dropped`, () => {
+      const asked = Promise.withResolvers<void>();
+      const answer = Promise.withResolvers<Response>();
+      return serveOn(
+        transport,
+        {
+          fetch: () => {
+            asked.resolve();
+            return answer.promise;
+          },
+          upgrade: async () => {
+            if (answered === "never") return;
+            answer.resolve(new Response("too late"));
+            await answer.promise;
+          },
+        },
+        echo,
+        async (server) => {
+          const client = await server.connect();
+          client.write(get("/") + handshake().request);
+          await asked.promise;
+          await client.untilEnded();
+          answer.resolve(new Response("too late"));
+          assert.equal(client.rest().toString("latin1"), "");
+          assert.equal(server.server.sockets.size, 0);
+          const { accepted, refused } = server.server.metrics().handshakes;
+          assert.equal(accepted, 0);
+          assert.deepEqual(refused, { aborted: 1 });
+          await assertServes(server);
+        },
+      );
+    });
+  }
 
   test(`${transport}: a request that Fetch can't express is the client's fault: 400`, () =>
     serveOn(transport, { fetch: () => new Response("ok") }, echo, async (

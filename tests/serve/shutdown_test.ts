@@ -223,6 +223,32 @@ for (const transport of transports) {
     );
   });
 
+  test(`${transport}: shutdown() waits for the answers to requests that came together`, () => {
+    const answers = [
+      Promise.withResolvers<Response>(),
+      Promise.withResolvers<Response>(),
+      Promise.withResolvers<Response>(),
+    ];
+    let asked = 0;
+    return serveOn(
+      transport,
+      { fetch: () => answers[asked++].promise },
+      echo,
+      async ({ server, connect }) => {
+        const client = await connect();
+        client.write(plainRequest.repeat(answers.length));
+        await until(() => asked > 0, "the requests");
+        const done = server.shutdown();
+        for (const [index, answer] of answers.entries()) {
+          answer.resolve(new Response(`answer ${index}`));
+          assert.equal((await client.response()).body, `answer ${index}`);
+        }
+        await within(done, "shutdown()", 2000);
+        await client.untilEnded(2000);
+      },
+    );
+  });
+
   test(`${transport}: a plain request that is never answered is dropped after timeout`, () => {
     const asked = Promise.withResolvers<AbortSignal>();
     return serveOn(
