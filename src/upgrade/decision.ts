@@ -128,11 +128,19 @@ export class HandshakeDecider {
           answer.statusText,
         );
       } else {
+        const wanted = checkAnswer(answer);
+        // Who has only ended could still read why it is refused.
+        gone.signal.throwIfAborted();
         if (this.#closing) throw shuttingDown();
-        this.#acceptor.accept(request, socket, offer, checkAnswer(answer));
+        this.#acceptor.accept(request, socket, offer, wanted);
       }
     } catch (error) {
-      this.#refuse(request, socket, error);
+      if (gone.signal.aborted && error === gone.signal.reason) {
+        socket.destroy();
+        recordHandshake(this.#counters, request, socket, null);
+      } else {
+        this.#refuse(request, socket, error);
+      }
     } finally {
       socket.onGone = null;
       this.#undecided.delete(socket);

@@ -12,6 +12,7 @@ import {
   serveOn,
   transports,
   until,
+  within,
 } from "../support/serve_on.ts";
 
 for (const transport of transports) {
@@ -274,6 +275,70 @@ for (const transport of transports) {
         // Whether it was ever opened depends on when its end was noticed.
         assert.ok(closes.every((code) => code === 1006 || code === 1000));
       });
+    });
+  }
+
+  for (const way of ["accepts", "gives up"]) {
+    test(`${transport}: a client that has ended gets no WebSocket when the hook ${way}`, () => {
+      const asked = Promise.withResolvers<void>();
+      const aborted = Promise.withResolvers<void>();
+      let opened = 0;
+      return serveOn(
+        transport,
+        {
+          upgrade: async ({ signal }) => {
+            asked.resolve();
+            await new Promise((resolve) =>
+              signal.addEventListener("abort", resolve)
+            );
+            aborted.resolve();
+            if (way === "gives up") signal.throwIfAborted();
+          },
+        },
+        { open: () => void opened++ },
+        async ({ server, connect }) => {
+          const client = await connect();
+          client.write(handshake().request);
+          await asked.promise;
+          client.socket.end();
+          await within(aborted.promise, "request.signal to abort");
+          await client.untilEnded();
+          assert.equal(client.rest().toString("latin1"), "");
+          const { accepted, refused } = server.metrics().handshakes;
+          assert.equal(accepted, 0);
+          assert.deepEqual(refused, { aborted: 1 });
+          assert.equal(opened, 0);
+        },
+      );
+    });
+  }
+
+  // Node's TLS ends with its peer.
+  if (transport !== "tls") {
+    test(`${transport}: a client that has ended may read why it is refused`, () => {
+      const asked = Promise.withResolvers<void>();
+      return serveOn(
+        transport,
+        {
+          upgrade: async ({ signal }) => {
+            asked.resolve();
+            await new Promise((resolve) =>
+              signal.addEventListener("abort", resolve)
+            );
+            return new Response("who are you?", { status: 401 });
+          },
+        },
+        echo,
+        async ({ connect }) => {
+          const client = await connect();
+          client.write(handshake().request);
+          await asked.promise;
+          client.socket.end();
+          const { status, body } = await client.response();
+          assert.equal(status, 401);
+          assert.equal(body, "who are you?");
+        },
+      );
     });
   }
 
