@@ -87,6 +87,7 @@ export class HttpListener {
   readonly #frontDoor: FrontDoor;
   #native: NativeListener | null = null;
   #address: ServerAddress | null = null;
+  #unreffed = false;
   /** Whether it speaks TLS. */
   readonly secure: boolean;
 
@@ -152,6 +153,8 @@ export class HttpListener {
   async listen(): Promise<void> {
     if (this.#isNative()) await this.#listenNative();
     else await this.#listenNode();
+    // It may have been asked for before there was anything to let go of.
+    if (this.#unreffed) this.unref();
   }
 
   /** Listens no more; resolves when no connection is left. */
@@ -166,12 +169,14 @@ export class HttpListener {
 
   /** Keeps the process running while the server listens; the default. */
   ref(): void {
+    this.#unreffed = false;
     this.#native?.ref();
     this.#server.ref();
   }
 
   /** Lets the process end though the server listens. */
   unref(): void {
+    this.#unreffed = true;
     this.#native?.unref();
     this.#server.unref();
   }

@@ -55,6 +55,12 @@ for (const transport of ["tcp", "tls"]) {
       assert.equal(code, 0);
     });
 
+    test(`${transport}: so does unref() of a server that does not listen yet`, async () => {
+      const { code, output } = await run("unrefAtOnce", transport);
+      assert.equal(output, "done\n");
+      assert.equal(code, 0);
+    });
+
     test(`${transport}: after unref() a client that has gone does not keep it running`, async () => {
       const { code, output, milliseconds } = await run(
         "unrefServed",
@@ -68,6 +74,12 @@ for (const transport of ["tcp", "tls"]) {
 
   test(`${transport}: ref() keeps it running again`, async () => {
     const { code, output } = await run("refAgain", transport);
+    assert.equal(output, "done\nstill running\n");
+    assert.equal(code, 0);
+  });
+
+  test(`${transport}: ref() before it listens takes unref() back`, async () => {
+    const { code, output } = await run("refBeforeReady", transport);
     assert.equal(output, "done\nstill running\n");
     assert.equal(code, 0);
   });

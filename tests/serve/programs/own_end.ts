@@ -34,6 +34,12 @@ const programs: Record<string, () => Promise<void>> = {
     server.unref();
   },
 
+  async unrefAtOnce() {
+    const server = serve(place, echo);
+    server.unref();
+    await server.ready;
+  },
+
   /** A client has come and gone. */
   async unrefServed() {
     const server = serve(place, echo);
@@ -48,6 +54,17 @@ const programs: Record<string, () => Promise<void>> = {
     await server.ready;
     server.unref();
     server.ref();
+    setTimeout(() => {
+      console.log("still running");
+      server.shutdown();
+    }, 300).unref();
+  },
+
+  async refBeforeReady() {
+    const server = serve(place, echo);
+    server.unref();
+    server.ref();
+    await server.ready;
     setTimeout(() => {
       console.log("still running");
       server.shutdown();
