@@ -63,7 +63,8 @@ export interface AcceptOptions<Data = unknown> extends ConnectionOptions {
  * @param options The request of the handshake, and what the connection is like.
  * @param handler Is called with the connection, as with `serve()`. Default none.
  * @returns The connection, open.
- * @throws {TypeError | RangeError} For options or a handler that can't be right.
+ * @throws {TypeError | RangeError} For options or a handler that can't be right;
+ * the streams are not locked then.
  *
  * @example
  * ```ts
@@ -96,19 +97,21 @@ export function accept<Data = unknown>(
   checkHandler(handler);
   const { request, remoteAddress = null, role = "server" } = options;
   const { extensions = "" } = options;
-  const deflate = resolveDeflateOptions(options.deflate);
-  const session = new Session(
-    new DuplexTransport(duplex, remoteAddress),
-    createContext(role, resolveConnectionOptions(options)),
-    stagesForAgreed(extensions, role, deflate),
-  );
-  const member = options.topics === undefined
+  const url = request.url.replace(/^http/, "ws");
+  const topics = options.topics === undefined
     ? null
-    : joinTopics(checkTopics(options.topics), session.outbound);
+    : checkTopics(options.topics);
+  const context = createContext(role, resolveConnectionOptions(options));
+  const deflate = resolveDeflateOptions(options.deflate);
+  const stages = stagesForAgreed(extensions, role, deflate);
+  // The last that can throw, as it locks the streams.
+  const transport = new DuplexTransport(duplex, remoteAddress);
+  const session = new Session(transport, context, stages);
+  const member = topics && joinTopics(topics, session.outbound);
   const connection = new WebSocketConnection<Data>(session, {
     protocol: options.protocol ?? "",
     extensions,
-    url: request.url.replace(/^http/, "ws"),
+    url,
     join: () => member,
     leave: () => member?.leave(),
     request: () => request,

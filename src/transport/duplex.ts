@@ -39,10 +39,16 @@ export class DuplexTransport implements Transport {
   /**
    * @param duplex The streams; they are locked.
    * @param remoteAddress The peer's address, where one is known.
+   * @throws {TypeError} If one of them is locked already; the other is not then.
    */
   constructor(duplex: ByteDuplex, remoteAddress: NetworkAddress | null) {
     this.#reader = duplex.readable.getReader();
-    this.#writer = duplex.writable.getWriter();
+    try {
+      this.#writer = duplex.writable.getWriter();
+    } catch (error) {
+      this.#reader.releaseLock();
+      throw error;
+    }
     this.remoteAddress = remoteAddress;
   }
 

@@ -173,6 +173,37 @@ test("options that can't be right are RangeErrors that name them", () => {
   }
 });
 
+test("accept() that throws leaves the duplex to its caller", () => {
+  const request = new Request("http://localhost/");
+  const wrong: Record<string, unknown> = {
+    "no request": { request: undefined },
+    "a wrong number": { maxMessageSize: -1 },
+    "a wrong keepAlive": { keepAlive: { interval: 0 } },
+    "wrong deflate options": { deflate: { threshold: -1 } },
+    "extensions that are none": { extensions: "a; b=" },
+    "topics that are none": { topics: {} },
+  };
+  for (const [name, options] of Object.entries(wrong)) {
+    const [duplex] = crossed(() => new TransformStream());
+    assert.throws(
+      () => accept(duplex, { request, ...options as Partial<AcceptOptions> }),
+      name,
+    );
+    assert.equal(duplex.readable.locked, false, name);
+    assert.equal(duplex.writable.locked, false, name);
+  }
+  for (const side of ["readable", "writable"] as const) {
+    const [duplex] = crossed(() => new TransformStream());
+    const lock = side === "readable"
+      ? duplex.readable.getReader()
+      : duplex.writable.getWriter();
+    assert.throws(() => accept(duplex, { request }), TypeError);
+    lock.releaseLock();
+    assert.equal(duplex.readable.locked, false, `the ${side} was locked`);
+    assert.equal(duplex.writable.locked, false, `the ${side} was locked`);
+  }
+});
+
 test("a handler that can't be right is a TypeError", () => {
   for (const handler of [null, 1, "x", { message: 1 }, { open: "x" }]) {
     assert.throws(
