@@ -293,8 +293,9 @@ class BunClient implements Client {
   }
 
   async unsubscribe(channel: string): Promise<void> {
-    this.#channels.delete(channel);
     await this.#client.unsubscribe(channel);
+    // Not before: one that fails is still held, and has to be made again.
+    this.#channels.delete(channel);
   }
 
   #subscribeAgain(): void {

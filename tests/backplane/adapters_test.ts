@@ -133,6 +133,37 @@ test("Bun's client subscribes again when it has connected again", async () => {
   assert.equal(connects, 1, "the application's own is called as well");
 });
 
+test("Bun's client subscribes again to what it lost the connection at while it unsubscribed", async () => {
+  const calls: string[] = [];
+  let lost = false;
+  const call = (name: string) => (channel: string) => {
+    calls.push(`${name} ${channel}`);
+    return lost
+      ? Promise.reject(new Error("Connection closed"))
+      : Promise.resolve();
+  };
+  const create = (): BunRedisClient => ({
+    connected: true,
+    onconnect: null,
+    publish: call("publish"),
+    subscribe: call("subscribe"),
+    unsubscribe: call("unsubscribe"),
+  });
+  const subscriber = create();
+  const backplane = new RedisBackplane({ publisher: create(), subscriber });
+  await backplane.subscribe("a", () => {});
+  lost = true;
+  await assert.rejects(backplane.unsubscribe("a"), /Connection closed/);
+  lost = false;
+  calls.length = 0;
+  subscriber.onconnect?.();
+  assert.deepEqual(calls, ["unsubscribe weir:a", "subscribe weir:a"]);
+  await backplane.unsubscribe("a");
+  calls.length = 0;
+  subscriber.onconnect?.();
+  assert.deepEqual(calls, []);
+});
+
 test("what is no client of Redis is refused", () => {
   const publisher = new RecordingRedis();
   const wrong: unknown[] = [undefined, null, "redis://", {}, new Map()];
