@@ -63,6 +63,11 @@ export type ServerAddress = NetworkAddress | UnixAddress;
 export interface ListenerEvents {
   /** A plain request. */
   request(request: IncomingMessage, response: ServerResponse): void;
+  /**
+   * Tells whether a request that asks for an upgrade is taken for one, or for a
+   * plain one. Node asks from 22.21 on; before, all are taken for one.
+   */
+  shouldUpgrade(request: IncomingMessage): boolean;
   /** A request to upgrade. */
   upgrade(request: HandshakeRequest, socket: HandshakeSocket): void;
   /** It does not listen any more, for no asking of ours. */
@@ -109,6 +114,7 @@ export class HttpListener {
       // Node's default, which must not be below the other.
       requestTimeout: Math.max(300_000, headersTimeout),
       connectionsCheckingInterval: Math.max(50, Math.ceil(headersTimeout / 8)),
+      shouldUpgradeCallback: events.shouldUpgrade,
     };
     const nodeTls = this.secure && !this.#isNative();
     const server = this.#server = nodeTls

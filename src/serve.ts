@@ -14,6 +14,7 @@ import { createDeferred, type Deferred } from "./connection/deferred.ts";
 import { checkFunctions, type Handler, report } from "./connection/handler.ts";
 import { milliseconds } from "./connection/options.ts";
 import { answerWithFetch, type FetchHandler } from "./fetch.ts";
+import { listContains } from "./handshake/header_syntax.ts";
 import {
   HttpListener,
   type ListenOptions,
@@ -29,7 +30,9 @@ export interface ServeOptions<Data = unknown>
   extends ListenOptions, UpgradeOptions<Data> {
   /**
    * Answers plain HTTP: any fetch-style application, such as Hono's
-   * `app.fetch`. By default a plain request gets 426.
+   * `app.fetch`. By default a plain request gets 426. With `fetch`, a request to
+   * upgrade to something else than a WebSocket, such as h2c, is a plain one; on
+   * Node before 22.21 it gets 426 all the same.
    */
   fetch?: FetchHandler;
   /** Is called once the server listens. */
@@ -84,6 +87,10 @@ export class Server {
       closeTimeout: milliseconds(options, "closeTimeout", 5_000),
     }, {
       request: (request, response) => this.#onRequest(request, response),
+      // One that a server does not do it may ignore (RFC 9110 section 7.8).
+      shouldUpgrade: ({ headers }) =>
+        options.fetch === undefined ||
+        listContains(headers.upgrade ?? "", "websocket"),
       upgrade: (request, socket) => this.#upgrader.upgrade(request, socket),
       failed: (error) => this.#reportError(error),
     });

@@ -613,6 +613,44 @@ for (const transport of transports) {
       },
     ));
 
+  test(`${transport}: an upgrade to something else is left to fetch`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: async (request) =>
+          new Response(`${request.method} ${await request.text()}`),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        // As curl --http2 asks, and the HttpClient of the JDK.
+        const offer = [
+          "Connection: Upgrade, HTTP2-Settings",
+          "Upgrade: h2c",
+          "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",
+        ];
+        assert.equal(
+          (await exchange(client, request("GET", "/", ...offer))).body,
+          "GET ",
+        );
+        const posted = await exchange(
+          client,
+          request("POST", "/", "Content-Length: 3", ...offer) + "abc",
+        );
+        assert.equal(posted.body, "POST abc");
+        const head = await exchange(
+          client,
+          request("HEAD", "/", ...offer),
+          true,
+        );
+        assert.equal(head.status, 200);
+        await client.upgrade({ headers: { Upgrade: "h2c, websocket" } });
+        client.send(1, "hello");
+        assert.equal(await client.text(), "hello");
+        assert.equal(await client.closeCleanly(), 1000);
+      },
+    ));
+
   // The node:http of Bun itself takes such an upgrade for a plain request.
   const upgrades = runtime !== "bun" || transport === "tcp";
   for (const answered of upgrades ? ["never", "while the hook decides"] : []) {
