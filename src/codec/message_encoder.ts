@@ -114,8 +114,6 @@ function typedFrame(message: ControlMessage | MessageFragment): OutgoingFrame {
         fin: message.fin,
         rsv1: false,
         payload: message.payload,
-        // A fragment comes out of a stream, which has given it away.
-        settled: true,
       };
     case "ping":
     case "pong":

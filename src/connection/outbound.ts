@@ -229,12 +229,17 @@ export class Outbound
 
   /** The message encoder's output, on its way through the other stages. */
   enqueue(frame: OutgoingFrame): void {
+    const settled = this.#given;
     if (this.#deflate === null) {
-      this.#output.enqueue(this.#given ? { ...frame, given: true } : frame);
+      this.#output.enqueue(
+        settled ? { ...frame, settled, given: true } : frame,
+      );
     } else {
       const compress = this.#compress;
       this.#deflate.transform(
-        compress === undefined ? frame : { ...frame, compress },
+        settled || compress !== undefined
+          ? { ...frame, settled, compress }
+          : frame,
         this.#output,
       );
     }
@@ -448,10 +453,7 @@ export class Outbound
           : message;
         await this.#encode(bytes, options);
       }
-      await this.#deflate?.settled;
-      // What did not become shorter goes out as it was, uncopied if it is large.
-      await this.#output.ready;
-      if (this.#sealed) throw this.#refusal;
+      await this.#taken();
     } finally {
       queue.size = Math.max(0, queue.size - size);
     }
@@ -473,12 +475,21 @@ export class Outbound
         this.#given = false;
         return encoded;
       });
+      await this.#taken();
     } catch (error) {
       if (begun && !this.#sealed) this.#owner.outboundBroken(error);
       throw error;
     } finally {
       queue.reader = null;
     }
+  }
+
+  /** Resolves when the bytes of what was encoded may be changed. */
+  async #taken(): Promise<void> {
+    await this.#deflate?.settled;
+    // What did not become shorter goes out as it was, uncopied if it is large.
+    await this.#output.ready;
+    if (this.#sealed) throw this.#refusal;
   }
 
   /** Encodes the message whose turn it is; resolves when there is room. */

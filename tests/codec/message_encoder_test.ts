@@ -185,7 +185,6 @@ test("MessageEncoder: fragments as a MessageDecoder puts them out", async () => 
       fin,
       rsv1: false,
       payload: "e282",
-      settled: true,
     })),
   );
 });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { WebSocketError } from "../../src/error.ts";
+import { compressedPair } from "../support/compressed_pair.ts";
 import { opcodes } from "../support/raw_peer.ts";
 import {
   connect,
@@ -313,3 +314,46 @@ test("chunks beyond 64 KiB, in a buffer that the source reuses when it is asked 
     );
   }
 });
+
+test("a stream that was sent: the memory of its chunks can be used again", async () => {
+  for (const size of [1, 2047, 2048, 20_000, 70_000]) {
+    const { socket, peer } = connect(undefined, {
+      duplex: { capacity: 10 * size },
+    });
+    const buffer = new Uint8Array(size);
+    for (let round = 1; round <= 4; round++) {
+      buffer.fill(round);
+      await within(socket.send(streamOf(buffer)), "the send");
+    }
+    buffer.fill(99);
+    for (let round = 1; round <= 4; round++) {
+      const { payload } = await peer.readMessage();
+      assert.deepEqual(payload, new Uint8Array(size).fill(round));
+    }
+  }
+});
+
+for (const backend of ["standard", "zlib"] as const) {
+  for (const compress of [undefined, false]) {
+    test(`${backend}, compress: ${compress}: the memory of a stream's chunks can be used again`, async () => {
+      const { server, client } = compressedPair("permessage-deflate", {
+        deflate: { backend },
+      });
+      const reader = client.readable.getReader();
+      for (const size of [1, 2048, 20_000, 100_000]) {
+        const buffer = new Uint8Array(size);
+        for (let round = 1; round <= 4; round++) {
+          buffer.fill(round);
+          const sent = server.send(streamOf(buffer), { compress });
+          const received = reader.read();
+          await within(sent, "the send");
+          buffer.fill(99);
+          const { value } = await within(received, "the message");
+          assert.deepEqual(value, new Uint8Array(size).fill(round));
+        }
+      }
+      await reader.cancel();
+      await within(server.closed, "the end");
+    });
+  }
+}
