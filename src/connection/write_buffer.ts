@@ -71,7 +71,10 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
     return this.#given - this.#transport.bufferedAmount;
   }
 
-  /** Whether the transport holds more than the high-water mark. */
+  /**
+   * Whether the transport was filled up to the high-water mark, and has not handed
+   * all to the system since: bytes that were not copied are needed until then.
+   */
   get full(): boolean {
     return this.#full;
   }
@@ -199,7 +202,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
         : undefined,
     );
     const waiting = this.#transport.bufferedAmount;
-    this.#full = filling && waiting >= this.#highWaterMark;
+    this.#full = filling && waiting > 0;
     if (waiting === 0 && copies) encoder.recycle(chunks);
   }
 
@@ -212,12 +215,8 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   }
 
   #written(): void {
-    if (
-      !this.#full || this.#over ||
-      this.#transport.bufferedAmount >= this.#highWaterMark
-    ) {
-      return;
-    }
+    // It may be an earlier write that is done with.
+    if (!this.#full || this.#over || this.#transport.bufferedAmount > 0) return;
     this.#full = false;
     this.#write();
     if (this.#full) return;
