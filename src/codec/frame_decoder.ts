@@ -33,7 +33,6 @@ export interface FrameDecoderOptions {
 const maxControlLength = 125;
 /** A binary payload of at most this many bytes is copied out of a shared chunk at once. */
 const shortPayload = 512;
-const empty = new Uint8Array(0);
 
 /**
  * The stage bytes → frames, a WHATWG `Transformer`. {@linkcode FrameDecoderStream} is the same as a
@@ -123,7 +122,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
       } else if (offset === end && !isControl(this.#opcode)) {
         // A header on its own is passed on as well: its length may be over a
         // limit, and its message begins.
-        this.#enqueue(empty, false, controller);
+        this.#enqueue(new Uint8Array(0), false, controller);
         this.#continue();
       }
     }

@@ -58,8 +58,6 @@ export interface MessageQueueRules<Input, Output> {
   pass(frame: Input): Output;
 }
 
-const empty: Bytes = new Uint8Array(0);
-
 /**
  * Messages on their way through a {@linkcode Backend}, and control frames that
  * keep their place among them. They leave in the order in which they came,
@@ -385,13 +383,15 @@ export class MessageQueue<
       frame = message.frames[0] ?? await this.#nextFrame(message);
       if (frame === undefined) {
         // What follows has to know that a message began.
-        if (first) enqueue(empty, false);
+        if (first) enqueue(new Uint8Array(0), false);
         break;
       }
       counter.before += frame.payload.length;
       await codec.write(frame.payload as Uint8Array, frame.fin, emit);
       if (this.#over) return;
-      if (frame.fin || held !== null) enqueue(held ?? empty, frame.fin);
+      if (frame.fin || held !== null) {
+        enqueue(held ?? new Uint8Array(0), frame.fin);
+      }
       held = null;
       this.#release(message);
       await this.#controller.ready;

@@ -219,7 +219,7 @@ class FlushedMessage implements MessageCodec {
     });
     if (!last) return;
     this.#release();
-    if (this.#tail.bytes.length === 0) await emit(emptyMessage);
+    if (this.#tail.bytes.length === 0) await emit(emptyMessage());
   }
 
   abort(): void {
@@ -250,7 +250,7 @@ export class FinishingDeflater implements Backend {
     payload: Uint8Array,
     limit: number,
   ): Bytes | null | Promise<Bytes | null> {
-    if (payload.length === 0) return emptyMessage;
+    if (payload.length === 0) return emptyMessage();
     if (payload.length > oneBlockLength) {
       return this.#other.whole(payload, limit);
     }

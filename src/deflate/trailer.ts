@@ -13,8 +13,13 @@ import type { Bytes } from "./backend.ts";
  */
 export const flushTrailer: Bytes = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
 
-/** An empty message, compressed (section 7.2.3.6). */
-export const emptyMessage: Bytes = new Uint8Array([0x00]);
+/**
+ * An empty message, compressed (section 7.2.3.6). Who gets it may transfer it, so
+ * that each is another.
+ */
+export function emptyMessage(): Bytes {
+  return new Uint8Array([0x00]);
+}
 
 /** Whether bytes end in {@linkcode flushTrailer}. */
 export function endsInFlushTrailer(bytes: Uint8Array): boolean {

@@ -65,7 +65,7 @@ export class ZlibDeflater implements Backend {
   /** See {@linkcode Backend}. */
   whole(payload: Uint8Array): Bytes | null {
     if (payload.length > atOnceLength) return null;
-    if (payload.length === 0) return emptyMessage;
+    if (payload.length === 0) return emptyMessage();
     const history = this.#history;
     return history === null
       ? deflateAlone(payload, this.#settings)
@@ -147,7 +147,7 @@ class DeflatedMessage implements MessageCodec {
     this.#stream?.close();
     const { bytes } = this.#tail;
     if (bytes.length === 0) {
-      await emit(emptyMessage);
+      await emit(emptyMessage());
     } else if (!endsInFlushTrailer(bytes)) {
       throw new Error("zlib's output does not end in a sync flush");
     }

@@ -595,6 +595,31 @@ test("FrameDecoder: a data frame is passed on as it arrives, a control frame whe
   }
 });
 
+test("FrameDecoder: no payload shares its memory with those of others, not even an empty one", () => {
+  for (const role of roles) {
+    for (let round = 0; round < 2; round++) {
+      const bytes = concatBytes([
+        from(role, { opcode: 1, fin: false, payload: "" }),
+        from(role, { opcode: 9, payload: "" }),
+        from(role, { opcode: 0, payload: "abcd" }),
+      ]);
+      // The last frame's header comes alone.
+      const { output } = runStageSync(
+        new FrameDecoder({ role }),
+        cutAt(bytes, [bytes.length - 4]),
+      );
+      assert.deepEqual(
+        output.map(({ payload }) => toHex(payload)),
+        ["", "", "", "61626364"],
+      );
+      for (const { payload } of output) {
+        assert.equal(payload.buffer.detached, false);
+        payload.buffer.transfer();
+      }
+    }
+  }
+});
+
 test("FrameDecoder: chunks are left as they were unless unmaskInPlace is set", () => {
   const bytes = concatBytes([
     frameBytes({ opcode: 2, payload: payloadOf(1000), key }),

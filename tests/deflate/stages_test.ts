@@ -186,6 +186,60 @@ const stages: [string, (backend: Backend) => AnyStage][] = [
   ["DeflateStage", (backend) => new DeflateStage(backend, 0) as AnyStage],
 ];
 
+/** Asserts that nobody has transferred the memory of what comes out, and does. */
+function transferAll(frames: readonly OutgoingFrame[]): void {
+  for (const { payload } of frames) {
+    const { buffer } = payload as Uint8Array<ArrayBuffer>;
+    assert.equal(buffer.detached, false);
+    buffer.transfer();
+  }
+}
+
+for (const [name, , makeBackend] of deflaters) {
+  test(`${name}: no empty message shares its memory with another`, async () => {
+    for (let round = 0; round < 2; round++) {
+      const stage = new DeflateStage(makeBackend(), 0);
+      const sink = new Sink<OutgoingFrame>();
+      for (
+        const frame of [
+          outgoing(Opcode.Text, "", { compress: true }),
+          outgoing(Opcode.Binary, utf8(""), { fin: false }),
+          outgoing(Opcode.Continuation, utf8("")),
+        ]
+      ) stage.transform(frame, sink);
+      await within(stage.flush(), "the end");
+      assert.deepEqual(
+        joined(sink.items).map(({ payload }) => toHex(payload)),
+        ["00", "00"],
+      );
+      transferAll(sink.items);
+    }
+  });
+}
+
+for (const [name, , makeBackend] of inflaters) {
+  test(`${name}: no empty message shares its memory with another`, async () => {
+    for (let round = 0; round < 2; round++) {
+      const stage = new InflateStage(makeBackend());
+      const sink = new Sink<Frame>();
+      const begins = { fin: false, rsv1: true };
+      for (
+        const frame of [
+          incoming(Opcode.Text, "\0", { rsv1: true }),
+          incoming(Opcode.Binary, "\0", begins),
+          incoming(Opcode.Continuation, ""),
+          // One that is cut off.
+          incoming(Opcode.Text, "", begins),
+          incoming(Opcode.Close, ""),
+        ]
+      ) stage.transform(frame, sink);
+      await within(stage.flush(), "the end");
+      assert.deepEqual(sink.items.map(shown), ["1 ", "2 ", "1+ ", "8 "]);
+      transferAll(sink.items);
+    }
+  });
+}
+
 test("DeflateStage: what passes as it is, in fragments of text, keeps its bytes", () => {
   const stage = new DeflateStage(new SlowBackend(false), 0);
   const sink = new Sink<OutgoingFrame>();

@@ -30,7 +30,7 @@ after(() => python.stop());
 
 test("the trailer is the length fields of an empty stored block", () => {
   assert.equal(toHex(flushTrailer), "0000ffff");
-  assert.equal(toHex(emptyMessage), "00");
+  assert.equal(toHex(emptyMessage()), "00");
   assert.equal(endsInFlushTrailer(fromHex("00 00 ff ff")), true);
   assert.equal(endsInFlushTrailer(fromHex("4a 04 00 00 00 ff ff")), true);
   for (const other of ["", "00 ff ff", "01 00 ff ff", "00 00 ff ff 03 00"]) {
