@@ -21,11 +21,15 @@ export function createDeferred<Value>(): Deferred<Value> {
   return deferred;
 }
 
-/** A promise that is rejected already, and never an unhandled rejection. */
-export function rejected(reason: unknown): Promise<never> {
-  const promise = Promise.reject(reason);
+/** The same promise, whose rejection is never an unhandled one. */
+export function ignorable<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(ignore);
   return promise;
+}
+
+/** A promise that is rejected already, and never an unhandled rejection. */
+export function rejected(reason: unknown): Promise<never> {
+  return ignorable(Promise.reject(reason));
 }
 
 function ignore(): void {}

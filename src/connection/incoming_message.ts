@@ -5,6 +5,7 @@
  */
 import { CloseCode } from "../close.ts";
 import { WebSocketError } from "../error.ts";
+import { ignorable } from "./deferred.ts";
 
 /** What a part of a body costs while it waits, beside its bytes: so tiny ones count. */
 export const partOverhead = 64;
@@ -205,7 +206,42 @@ export class IncomingMessage {
    * if there are more than `maxMessageSize`, with a `TypeError` if the body was
    * used before, and as the body does if the connection is lost.
    */
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return ignorable(this.#bytes());
+  }
+
+  /** All bytes as an `ArrayBuffer`; rejects as {@linkcode bytes} does. */
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return ignorable(this.#bytes().then(({ buffer }) => buffer));
+  }
+
+  /** All bytes as a `Blob`; rejects as {@linkcode bytes} does. */
+  blob(): Promise<Blob> {
+    return ignorable(this.#bytes().then((bytes) => new Blob([bytes])));
+  }
+
+  /**
+   * The message as a string, whatever its type; rejects as {@linkcode bytes}
+   * does. Bytes of a binary message that are not UTF-8 become U+FFFD.
+   */
+  text(): Promise<string> {
+    return ignorable(this.#text());
+  }
+
+  /**
+   * The message parsed as JSON; rejects as {@linkcode bytes} does, and with a
+   * `SyntaxError`.
+   */
+  json(): Promise<unknown> {
+    return ignorable(this.#text().then((text) => JSON.parse(text)));
+  }
+
+  async #text(): Promise<string> {
+    return new TextDecoder("utf-8", { ignoreBOM: true })
+      .decode(await this.#bytes());
+  }
+
+  async #bytes(): Promise<Uint8Array<ArrayBuffer>> {
     if (this.bodyUsed || this.body.locked) {
       throw new TypeError(
         "the body of this message was already read: keep what the first reading gave",
@@ -224,32 +260,5 @@ export class IncomingMessage {
       parts.push(part);
     }
     return new Uint8Array(await new Blob(parts).arrayBuffer());
-  }
-
-  /** All bytes as an `ArrayBuffer`; rejects as {@linkcode bytes} does. */
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer;
-  }
-
-  /** All bytes as a `Blob`; rejects as {@linkcode bytes} does. */
-  async blob(): Promise<Blob> {
-    return new Blob([await this.bytes()]);
-  }
-
-  /**
-   * The message as a string, whatever its type; rejects as {@linkcode bytes}
-   * does. Bytes of a binary message that are not UTF-8 become U+FFFD.
-   */
-  async text(): Promise<string> {
-    return new TextDecoder("utf-8", { ignoreBOM: true })
-      .decode(await this.bytes());
-  }
-
-  /**
-   * The message parsed as JSON; rejects as {@linkcode bytes} does, and with a
-   * `SyntaxError`.
-   */
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
   }
 }

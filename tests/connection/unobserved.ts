@@ -40,6 +40,14 @@ const endings: ((harness: Harness) => unknown)[] = [
   () => {},
 ];
 
+const bodyMethods = [
+  "bytes",
+  "arrayBuffer",
+  "blob",
+  "text",
+  "json",
+] as const;
+
 for (const end of endings) {
   const both = [
     connect(undefined, options),
@@ -50,6 +58,15 @@ for (const end of endings) {
     connect(async (socket) => {
       for await (const { body } of socket.incoming) await socket.send(body);
     }, options),
+    ...bodyMethods.map((method) =>
+      connect(async (socket) => {
+        for await (const message of socket.incoming) {
+          message[method]();
+          // It was read already.
+          message[method]();
+        }
+      }, options)
+    ),
     connect(({ readable, writable }) => readable.pipeTo(writable), options),
     connect(({ writable }) => {
       writable.getWriter();
