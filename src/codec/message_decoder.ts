@@ -217,7 +217,8 @@ function ownBytes(
   known: boolean | undefined,
 ): Uint8Array<ArrayBuffer> {
   if (known === true) return payload;
-  if (known === false) return payload.slice();
+  // Not `slice()`: that of a Node Buffer is a view.
+  if (known === false) return new Uint8Array(payload);
   const { buffer, byteOffset, length } = payload;
   const own = byteOffset + length === buffer.byteLength &&
     length * 2 > buffer.byteLength;

@@ -62,7 +62,8 @@ const rules: MessageQueueRules<Frame, Frame> = {
   }),
   keep: (frame) =>
     frame.own === false
-      ? { ...frame, payload: frame.payload.slice(), own: true }
+      // Not `slice()`: that of a Node Buffer is a view.
+      ? { ...frame, payload: new Uint8Array(frame.payload), own: true }
       : frame,
   pass: (frame) => frame,
 };

@@ -140,7 +140,7 @@ export class FlushingDeflater implements Backend {
     // The first slice is copied in this call.
     const later = payload.length > flushingSlice;
     await this.open().write(
-      later ? payload.slice() : payload,
+      later ? new Uint8Array(payload) : payload,
       true,
       (bytes) => {
         chunks.push(bytes);
@@ -186,7 +186,10 @@ class FlushingStream {
       if (++slices % slicesInARow === 0) {
         await nextTurn();
       }
-      const slice = bytes.slice(offset, offset + flushingSlice);
+      // Not `slice()`: that of a Node Buffer is a view.
+      const slice = new Uint8Array(
+        bytes.subarray(offset, offset + flushingSlice),
+      );
       const output = this.#reader.read();
       await this.#writer.write(slice);
       const { value } = await output;
@@ -310,7 +313,7 @@ export async function toSyncFlush(
 async function compress(bytes: Uint8Array): Promise<Bytes> {
   const { readable, writable } = new CompressionStream("deflate-raw");
   const writer = writable.getWriter();
-  writer.write(bytes.slice()).catch(ignore);
+  writer.write(new Uint8Array(bytes)).catch(ignore);
   writer.close().catch(ignore);
   const chunks: Bytes[] = [];
   for await (const chunk of readable) chunks.push(chunk as Bytes);

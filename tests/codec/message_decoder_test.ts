@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import process from "node:process";
 import { test } from "node:test";
 import {
   FrameDecoder,
   FrameDecoderStream,
 } from "../../src/codec/frame_decoder.ts";
-import type { Message } from "../../src/codec/message.ts";
+import type { Message, MessageFragment } from "../../src/codec/message.ts";
 import {
   type DecodedMessage,
   defaultMaxMessageSize,
@@ -14,7 +15,7 @@ import {
   MessageDecoderStream,
 } from "../../src/codec/message_decoder.ts";
 import { fuse } from "../../src/codec/stage.ts";
-import type { Frame, Role } from "../../src/frame.ts";
+import { type Frame, Opcode, type Role } from "../../src/frame.ts";
 import {
   concatBytes,
   frameBytes,
@@ -654,6 +655,27 @@ test("MessageDecoder: a message's bytes stay as they are while later messages ar
     output.map((message) => toHex(message as Uint8Array)),
     payloads.flatMap((payload) => [toHex(payload), toHex(payload)]),
   );
+});
+
+test("MessageDecoder: what is not a frame's own is copied, also out of a Node Buffer", () => {
+  for (const fragments of [false, true]) {
+    const payload = Buffer.alloc(3, 7);
+    const decoder = new MessageDecoder();
+    decoder.fragments = fragments;
+    const { output } = runStageSync(decoder, [{
+      opcode: Opcode.Binary,
+      fin: true,
+      rsv1: false,
+      payload,
+      remaining: 0,
+      own: false,
+    }]);
+    payload.fill(9);
+    const [message] = output as [Uint8Array | MessageFragment];
+    const bytes = message instanceof Uint8Array ? message : message.payload;
+    assert.deepEqual(bytes, Uint8Array.of(7, 7, 7));
+    assert.equal(bytes.constructor, Uint8Array);
+  }
 });
 
 test("MessageDecoder: empty messages have buffers of their own, so that each may be transferred", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { after, test } from "node:test";
 import { FinishingDeflater } from "../../src/deflate/standard.ts";
 import { ZlibDeflater } from "../../src/deflate/zlib.ts";
@@ -101,6 +102,25 @@ for (const [name, takeover, make] of deflaters) {
         part.fill(0);
       }
       payloads.push(concatBytes(output));
+    }
+    deflater.close();
+    await assertInflates(messages, payloads, takeover);
+  });
+
+  test(`a message that is a Node Buffer is lent for the call: ${name}`, async () => {
+    const random = seededRandom(`lent: ${name}`);
+    const messages: Uint8Array[] = [];
+    const payloads: Uint8Array[] = [];
+    const deflater = make();
+    for (const length of [10, 1000, 20_000]) {
+      const message = someMessage(random, length);
+      const lent = Buffer.from(message);
+      const compressing = deflater.whole(lent, Infinity);
+      lent.fill(0);
+      const compressed = await compressing;
+      if (compressed === null) continue;
+      messages.push(message);
+      payloads.push(compressed);
     }
     deflater.close();
     await assertInflates(messages, payloads, takeover);
