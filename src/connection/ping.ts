@@ -32,8 +32,10 @@ export class PendingPings {
         `a ping has at most 125 bytes of payload, not ${payload.length}`,
       );
     }
-    const copy = payload?.slice() ??
-      new TextEncoder().encode(`ping ${++this.#count}`);
+    // Not `slice()`: that of a Node Buffer is a view.
+    const copy = payload === undefined
+      ? new TextEncoder().encode(`ping ${++this.#count}`)
+      : new Uint8Array(payload);
     const answered = createDeferred<number>();
     this.#pending.push({ payload: copy, sentAt: performance.now(), answered });
     return {

@@ -1,6 +1,7 @@
 // ping(), and the peer's pings: RFC 6455 sections 5.5.2 and 5.5.3.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { after, test } from "node:test";
 import { WebSocketError } from "../../src/error.ts";
 import { opcodes, textOf } from "../support/raw_peer.ts";
@@ -34,11 +35,17 @@ test("ping() resolves with the round trip in milliseconds", async () => {
 
 test("ping() sends the payload it is given, text or bytes, as it is then", async () => {
   const { socket, peer } = connect();
-  const bytes = pattern(125);
-  for (const payload of ["", "gr\u00fc\u00dfe", bytes, new Uint8Array(0)]) {
+  const payloads = [
+    "",
+    "gr\u00fc\u00dfe",
+    pattern(125),
+    Buffer.from("a Node Buffer"),
+    new Uint8Array(0),
+  ];
+  for (const payload of payloads) {
     const expected = typeof payload === "string"
       ? new TextEncoder().encode(payload)
-      : payload.slice();
+      : new Uint8Array(payload);
     const ping = socket.ping(payload);
     if (typeof payload !== "string") payload.fill(0xee);
     const frame = await peer.readFrame();
