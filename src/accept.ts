@@ -58,8 +58,8 @@ export interface AcceptOptions<Data = unknown> extends ConnectionOptions {
  * pair of `TransformStream`s in a test.
  *
  * @param duplex The streams; the connection locks them, and unmasks in the
- * chunks that it reads. Each chunk that it writes has a buffer of its own, which
- * may be kept, changed or transferred.
+ * chunks that it reads, but keeps none of them. Each chunk that it writes has a
+ * buffer of its own, which may be kept, changed or transferred.
  * @param options The request of the handshake, and what the connection is like.
  * @param handler Is called with the connection, as with `serve()`. Default none.
  * @returns The connection, open.

@@ -149,7 +149,8 @@ export class Session
   start(owner: SessionOwner, head: Uint8Array<ArrayBuffer>): void {
     this.#owner = owner;
     this.#context.keepAlive?.add(this);
-    if (head.length > 0) this.receive(head, false);
+    // Others may have it as well, and keep it.
+    if (head.length > 0) this.receive(head, true);
     this.#transport.start(this);
   }
 

@@ -66,7 +66,7 @@ export interface TransportReceiver {
   /**
    * Bytes have arrived.
    *
-   * @param lent Whether their memory is used again once the call has returned.
+   * @param lent Whether their memory is another's once the call has returned.
    * Otherwise they belong to the receiver.
    */
   receive(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void;

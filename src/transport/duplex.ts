@@ -123,7 +123,8 @@ export class DuplexTransport implements Transport {
             }`,
           );
         }
-        this.#receiver.receive(value as Uint8Array<ArrayBuffer>, false);
+        // Others may have it as well, and keep it.
+        this.#receiver.receive(value as Uint8Array<ArrayBuffer>, true);
       }
     } catch (error) {
       this.#fail(error);

@@ -4,12 +4,17 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { accept, type AcceptOptions } from "../../src/accept.ts";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import { createContext } from "../../src/connection/context.ts";
 import type { Handler } from "../../src/connection/handler.ts";
+import { resolveConnectionOptions } from "../../src/connection/options.ts";
+import { Session } from "../../src/connection/session.ts";
 import type { WebSocketError } from "../../src/error.ts";
 import { Topics } from "../../src/topics/topics.ts";
 import type { ByteDuplex } from "../../src/transport/duplex.ts";
 import { duplexPair } from "../support/duplex_pair.ts";
+import { concatBytes } from "../support/frames.ts";
 import { frameBytes, opcodes } from "../support/raw_peer.ts";
+import { RecordingTransport } from "../support/recording_transport.ts";
 import {
   connect,
   disconnectAll,
@@ -269,6 +274,57 @@ test("what a duplex does with the buffers that it gets harms nobody", async () =
     await within(Promise.all([client.closed, server.closed]), "the end");
   }
 });
+
+/** A client of a server that has sent these bytes and no more. */
+function clientOf(
+  options: { head?: Uint8Array<ArrayBuffer>; chunk?: Uint8Array<ArrayBuffer> },
+): WebSocketConnection {
+  const { head, chunk } = options;
+  const readable = new ReadableStream<Uint8Array>({
+    start(controller) {
+      if (chunk !== undefined) controller.enqueue(chunk);
+    },
+  });
+  return accept({ readable, writable: new WritableStream() }, {
+    request: new Request("http://localhost/"),
+    role: "client",
+    keepAlive: false,
+    head,
+  });
+}
+
+for (const where of ["chunk", "head"] as const) {
+  test(`the memory of the ${where} that was read is not the messages', nor given back with them`, async () => {
+    const payload = pattern(20_000);
+    const bytes = frameBytes(opcodes.binary, payload, { masked: false });
+    const before = bytes.slice();
+
+    const reading = clientOf({ [where]: bytes });
+    const { value } = await within(reading.readable.getReader().read(), "it");
+    assert.deepEqual(value, payload);
+    (value as Uint8Array<ArrayBuffer>).buffer.transfer();
+    assert.deepEqual(bytes, before);
+
+    const transport = new RecordingTransport();
+    const context = resolveConnectionOptions({ keepAlive: false });
+    const other = new Session(
+      transport,
+      createContext("server", context),
+      null,
+    );
+    const forwarding = clientOf({ [where]: bytes });
+    const reader = forwarding.incoming.getReader();
+    const message = (await within(reader.read(), "it")).value!;
+    await within(other.outbound.send(message.body, {}), "the send");
+    await settled();
+    const sent = concatBytes(transport.writes);
+    assert.equal(sent.length, payload.length + 4 + 2, "two frames");
+    assert.deepEqual(sent.slice(4, -2), payload);
+    assert.deepEqual(bytes, before);
+    reading.terminate();
+    forwarding.terminate();
+  });
+}
 
 test("a duplex that gives something else than bytes fails the connection", async () => {
   const chunks: [unknown, string][] = [
