@@ -33,7 +33,7 @@ export interface SendOptions {
   /**
    * Whether to compress the message, where permessage-deflate was agreed. By
    * default a message is compressed from `deflate.threshold` on, and a stream
-   * always.
+   * unless that is `Infinity`.
    */
   compress?: boolean;
 }

@@ -19,7 +19,7 @@ export interface CompressibleFrame extends OutgoingFrame {
   /**
    * In a message's first frame: whether to compress it. By default a whole
    * message is compressed from the `threshold` on, and one of several fragments
-   * always.
+   * unless that is `Infinity`.
    */
   readonly compress?: boolean;
 }
@@ -108,7 +108,10 @@ export class DeflateStage
       return false;
     }
     if (frame.compress !== undefined) return frame.compress;
-    return !frame.fin || frame.payload.length >= this.#threshold;
+    // Nobody knows how much will come of several fragments.
+    return frame.fin
+      ? frame.payload.length >= this.#threshold
+      : this.#threshold < Infinity;
   }
 }
 

@@ -634,6 +634,25 @@ for (const [name, takeover, make] of deflaters) {
     }
   });
 
+  test(`a threshold of Infinity compresses nothing that is not asked for: ${name}`, async () => {
+    const stage = new DeflateStage(make(), Infinity);
+    const sink = new Sink<OutgoingFrame>();
+    const text = "text that could be shorter, ".repeat(100);
+    const asked = { compress: true };
+    for (
+      const frame of [
+        outgoing(Opcode.Text, text),
+        outgoing(Opcode.Text, text, { fin: false }),
+        outgoing(Opcode.Continuation, text),
+        outgoing(Opcode.Text, text, asked),
+        outgoing(Opcode.Text, text, { ...asked, fin: false }),
+        outgoing(Opcode.Continuation, text, asked),
+      ]
+    ) stage.transform(frame, sink);
+    await stage.flush();
+    assert.deepEqual(compressed(sink.items), [false, false, true, true]);
+  });
+
   test(
     `a message that did not shrink is sent ${
       takeover ? "compressed" : "as it was"
