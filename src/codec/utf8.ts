@@ -99,6 +99,11 @@ export class Utf8Validator {
   }
 }
 
+/** How many bytes a text has. */
+export function utf8Length(text: string): number {
+  return Buffer?.byteLength(text) ?? encoder.encode(text).length;
+}
+
 /** The bytes of a text. */
 export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);

@@ -11,6 +11,7 @@ import {
   type MessageSource,
 } from "../codec/message_encoder.ts";
 import type { StageController } from "../codec/stage.ts";
+import { utf8Length } from "../codec/utf8.ts";
 import type { DeflateStage } from "../deflate/deflate_stage.ts";
 import { SharedMessage } from "../deflate/shared_message.ts";
 import { describe } from "../describe.ts";
@@ -521,7 +522,7 @@ function assertSendable(message: unknown): void {
 }
 
 function sizeOf(message: Sendable | SharedMessage): number {
-  if (typeof message === "string") return message.length;
+  if (typeof message === "string") return utf8Length(message);
   if (message instanceof SharedMessage) return message.payloadLength;
   if (message instanceof Blob) return message.size;
   return message instanceof ReadableStream ? 0 : message.byteLength;

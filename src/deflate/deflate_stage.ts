@@ -42,7 +42,8 @@ export class DeflateStage
    * Makes the stage of one connection.
    *
    * @param backend Compresses its messages.
-   * @param threshold From how many bytes on. Text counts in UTF-16 units.
+   * @param threshold From how many bytes on. Text counts in UTF-16 units, but for
+   * one that many connections share.
    * @param shared Compresses what goes to many connections, once for all that
    * have the same one; `null` where each message needs the connection's own
    * context.

@@ -36,7 +36,8 @@ export interface DeflateOptions {
   backend?: DeflateBackendOption;
   /**
    * Messages of fewer bytes than this are sent as they are, unless
-   * `send(message, { compress: true })` asks otherwise. 0 compresses every
+   * `send(message, { compress: true })` asks otherwise. A text counts by its
+   * `length`, and one that is published by its bytes of UTF-8. 0 compresses every
    * message, `Infinity` none. Default 1,024.
    */
   threshold?: number;

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   decodeUtf8,
   encodeUtf8,
+  utf8Length,
   Utf8Validator,
   writeAscii,
   writeUtf8,
@@ -138,7 +139,7 @@ test("Utf8Validator: takes the next text after the last part of one", () => {
   );
 });
 
-test("encodeUtf8 and writeUtf8: the same bytes, lone surrogates as U+FFFD", () => {
+test("encodeUtf8, utf8Length and writeUtf8: the same bytes, lone surrogates as U+FFFD", () => {
   const texts = [
     "",
     "a",
@@ -158,6 +159,7 @@ test("encodeUtf8 and writeUtf8: the same bytes, lone surrogates as U+FFFD", () =
   for (const text of texts) {
     const expected = referenceEncode(text);
     assert.equal(toHex(encodeUtf8(text)), toHex(expected));
+    assert.equal(utf8Length(text), expected.length);
     for (const offset of [0, 1, 13]) {
       const bytes = new Uint8Array(offset + 3 * text.length + 5).fill(0xee);
       const written = writeUtf8(text, bytes, offset);

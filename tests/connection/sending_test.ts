@@ -122,6 +122,35 @@ test("above the high-water mark send() waits until the peer has read", async () 
   assert.equal(socket.bufferedAmount, 0);
 });
 
+test("what waits behind another message counts by its bytes, text as well", async () => {
+  const { socket } = connect();
+  let controller!: ReadableStreamDefaultController<string>;
+  const first = socket.send(
+    new ReadableStream<string>({ start: (given) => void (controller = given) }),
+  );
+  const before = socket.bufferedAmount;
+  const texts = ["a", "\u00e9", "\u20ac", "\u{1f600}", "\ud800"];
+  const sent = texts.map((text) => socket.send(text.repeat(10_000)));
+  assert.equal(socket.bufferedAmount - before, 10_000 * (1 + 2 + 3 + 4 + 3));
+  sent.push(socket.send(pattern(5000)), socket.send(new Blob(["\u20ac"])));
+  assert.equal(socket.bufferedAmount - before, 130_000 + 5000 + 3);
+  controller.error(new Error("no more"));
+  await rejectionOf(first);
+  socket.terminate();
+  await Promise.allSettled(sent);
+});
+
+test("text that waits is bounded by its bytes: past maxBufferedBytes the connection is dropped", async () => {
+  const { socket } = connect(undefined, { maxBufferedBytes: 100_000 });
+  socket.send(new ReadableStream<string>());
+  socket.send("\u20ac".repeat(20_000));
+  await settled();
+  assert.equal(await isPending(socket.closed), true);
+  socket.send("\u20ac".repeat(20_000));
+  const error = await rejectionOf(socket.closed);
+  assert.match((error as Error).message, /maxBufferedBytes/);
+});
+
 test("writableHighWaterMark is where send() begins to wait", async () => {
   const { socket, peer } = connect(undefined, {
     writableHighWaterMark: 10_000,
