@@ -21,8 +21,10 @@ export interface FrameEncoderOptions {
   role?: Role;
   /**
    * From how many bytes on a payload that needs no masking is put out as it is,
-   * without a copy. Smaller ones are copied, so that frames appended one after
-   * the other come out as one chunk. Default 65,536.
+   * without a copy; one that is {@linkcode OutgoingFrame.settled} from 2,048 on.
+   * Smaller ones are copied, so that frames appended one after the other come out
+   * as one chunk. The stream, and `transform()`, copy a part of a larger buffer
+   * as well: a chunk of theirs has its buffer for itself. Default 65,536.
    */
   copyBelow?: number;
 }

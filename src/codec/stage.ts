@@ -44,6 +44,11 @@ export interface Stage<Input, Output> {
  * Joins a stage to what follows it: chunks that are enqueued run through the
  * stage in the same call, and what it throws comes out of `enqueue()`.
  *
+ * Nobody waits for a promise that the stage returns. A `Blob`, which a message
+ * encoder has to read first, may come out behind messages that were enqueued
+ * after it, and is an unhandled rejection if that fails: read it before, or use
+ * the stream.
+ *
  * @param stage The stage.
  * @param next The controller of what follows: a sink, or another fused stage.
  */
