@@ -59,7 +59,7 @@ export class Closing {
   /**
    * Begins nothing by itself.
    *
-   * @param deadlines See {@linkcode createClosingDeadlines}.
+   * @param deadlines See {@linkcode sharedClosingDeadlines}.
    */
   constructor(owner: ClosingOwner, deadlines: Deadlines<Closing>) {
     this.#owner = owner;
@@ -121,17 +121,25 @@ export class Closing {
   }
 }
 
+const shared = new Map<number, Deadlines<Closing>>();
+
 /**
  * The waits of all connections with the same `closeTimeout`, each for a quarter of
- * it: then it is looked whether the peer takes bytes.
+ * it: then it is looked whether the peer takes bytes. They share a timer, also
+ * those of different servers and clients.
  */
-export function createClosingDeadlines(
+export function sharedClosingDeadlines(
   closeTimeout: number,
 ): Deadlines<Closing> {
-  return new Deadlines(
-    closeTimeout / 4,
-    (closing) => closing.quarterPassed(),
-  );
+  let deadlines = shared.get(closeTimeout);
+  if (deadlines === undefined) {
+    deadlines = new Deadlines(
+      closeTimeout / 4,
+      (closing) => closing.quarterPassed(),
+    );
+    shared.set(closeTimeout, deadlines);
+  }
+  return deadlines;
 }
 
 /** The error of a connection that was lost: 1006. */

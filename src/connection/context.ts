@@ -6,7 +6,7 @@
 import type { Deadlines } from "../deadlines.ts";
 import type { Role } from "../frame.ts";
 import { type Counters, uncounted } from "../metrics/counters.ts";
-import { type Closing, createClosingDeadlines } from "./closing.ts";
+import { type Closing, sharedClosingDeadlines } from "./closing.ts";
 import { type KeepAlive, sharedKeepAlive } from "./keep_alive.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 
@@ -41,6 +41,6 @@ export function createContext(
     counters,
     keepAlive: keepAlive &&
       sharedKeepAlive(keepAlive.interval, keepAlive.timeout),
-    closings: createClosingDeadlines(closeTimeout),
+    closings: sharedClosingDeadlines(closeTimeout),
   };
 }

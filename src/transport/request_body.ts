@@ -35,7 +35,10 @@ export class RequestBody {
 
   /** Lets nobody read on, and skips what is left, as the next request is behind it. */
   discard(): void {
-    if (this.#discarded || this.#request.complete) return;
+    // One of which nothing was read is skipped by its server, once it is there.
+    if (this.#discarded || (this.#chunks === null && this.#request.complete)) {
+      return;
+    }
     this.#controller?.error(
       new Error("the rest of the body was discarded: the request is answered"),
     );

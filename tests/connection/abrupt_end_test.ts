@@ -37,3 +37,10 @@ for (
     assert.equal(context.closings.size, 0);
   });
 }
+
+test("clients with the same closeTimeout share a timer, however many there were", () => {
+  const contextOf = (closeTimeout: number) =>
+    createContext("client", resolveConnectionOptions({ closeTimeout }));
+  assert.equal(contextOf(Infinity).closings, contextOf(Infinity).closings);
+  assert.notEqual(contextOf(1000).closings, contextOf(2000).closings);
+});
