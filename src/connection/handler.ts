@@ -37,7 +37,10 @@ export interface ConnectionHooks<Data = unknown> {
    * returned and a peer that does not read its answers is not read either.
    */
   message?(socket: WebSocketConnection<Data>, message: Message): unknown;
-  /** What waited for the peer has been handed to the system; go on sending. */
+  /**
+   * There is room again, where `desiredSize` was 0 or less or the transport was
+   * full: go on sending.
+   */
   drain?(socket: WebSocketConnection<Data>): unknown;
   /**
    * The connection is over. Called once, at once, even while another hook's

@@ -44,7 +44,7 @@ export type Sendable = MessageSource | ReadableStream<StreamChunk>;
 
 /** What the outgoing half tells the connection. */
 export interface OutboundOwner {
-  /** All that waited has been handed to the system. */
+  /** There is room for messages again, where there was none. */
   outboundDrained(): void;
   /** More waits than `maxBufferedBytes` allows. */
   outboundOverflowed(bufferedAmount: number): void;

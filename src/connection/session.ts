@@ -35,7 +35,7 @@ import type {
 
 /** Whom a session tells of what is not a message. */
 export interface SessionOwner {
-  /** What waited for the peer has been handed to the system. */
+  /** There is room for messages again, where there was none. */
   sessionDrained(): void;
   /** A message hook threw, or its promise rejected. */
   sessionHookFailed(error: unknown): void;
