@@ -108,6 +108,19 @@ test("on Redis, it is connected while both clients are", () => {
   assert.equal(backplane.connected, false);
 });
 
+/** A client of Bun's kind, of which each method is made by its name. */
+function bunRedisClient(
+  call: (name: string) => (channel: string) => Promise<void>,
+): BunRedisClient {
+  return {
+    connected: true,
+    onconnect: null,
+    publish: call("publish"),
+    subscribe: call("subscribe"),
+    unsubscribe: call("unsubscribe"),
+  };
+}
+
 test("Bun's client subscribes again when it has connected again", async () => {
   const calls: string[] = [];
   const call = (name: string) => (channel: string) => {
@@ -115,15 +128,10 @@ test("Bun's client subscribes again when it has connected again", async () => {
     return Promise.resolve();
   };
   let connects = 0;
-  const create = (): BunRedisClient => ({
-    connected: true,
-    onconnect: () => connects++,
-    publish: call("publish"),
-    subscribe: call("subscribe"),
-    unsubscribe: call("unsubscribe"),
-  });
-  const subscriber = create();
-  const backplane = new RedisBackplane({ publisher: create(), subscriber });
+  const subscriber = bunRedisClient(call);
+  subscriber.onconnect = () => connects++;
+  const publisher = bunRedisClient(call);
+  const backplane = new RedisBackplane({ publisher, subscriber });
   await backplane.subscribe("a", () => {});
   await backplane.subscribe("b", () => {});
   await backplane.unsubscribe("a");
@@ -142,15 +150,9 @@ test("Bun's client subscribes again to what it lost the connection at while it u
       ? Promise.reject(new Error("Connection closed"))
       : Promise.resolve();
   };
-  const create = (): BunRedisClient => ({
-    connected: true,
-    onconnect: null,
-    publish: call("publish"),
-    subscribe: call("subscribe"),
-    unsubscribe: call("unsubscribe"),
-  });
-  const subscriber = create();
-  const backplane = new RedisBackplane({ publisher: create(), subscriber });
+  const subscriber = bunRedisClient(call);
+  const publisher = bunRedisClient(call);
+  const backplane = new RedisBackplane({ publisher, subscriber });
   await backplane.subscribe("a", () => {});
   lost = true;
   await assert.rejects(backplane.unsubscribe("a"), /Connection closed/);

@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createContext } from "../../src/connection/context.ts";
 import { resolveConnectionOptions } from "../../src/connection/options.ts";
-import { Session } from "../../src/connection/session.ts";
+import type { Session } from "../../src/connection/session.ts";
 import { ProtocolError, WebSocketError } from "../../src/error.ts";
 import { RecordingTransport } from "../support/recording_transport.ts";
+import { context, startSession } from "./bare_session.ts";
 import { within } from "./harness.ts";
 
 for (
@@ -19,21 +20,11 @@ for (
   ] as [string, (session: Session) => void][]
 ) {
   test(`nothing waits for a connection that ${how} `, async () => {
-    const context = createContext(
-      "server",
-      resolveConnectionOptions({ keepAlive: false }),
-    );
     const transport = new RecordingTransport({ endsAtOnce: true });
-    const session = new Session(transport, context, null);
-    const ended = Promise.withResolvers<void>();
-    session.start({
-      sessionDrained() {},
-      sessionHookFailed() {},
-      sessionClosed: () => ended.resolve(),
-    }, new Uint8Array(0));
+    const session = startSession(transport);
     session.inbound.deliverTo({ takeMessage() {} });
     end(session);
-    await within(ended.promise, "the end");
+    await within(session.closed.catch(() => {}), "the end");
     assert.equal(context.closings.size, 0);
   });
 }

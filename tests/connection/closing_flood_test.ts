@@ -3,14 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { constants, deflateRawSync } from "node:zlib";
-import { createContext } from "../../src/connection/context.ts";
-import { resolveConnectionOptions } from "../../src/connection/options.ts";
-import { Session } from "../../src/connection/session.ts";
 import { resolveDeflateOptions } from "../../src/deflate/options.ts";
 import { stagesForAgreed } from "../../src/deflate/permessage_deflate.ts";
 import { RecordingTransport } from "../support/recording_transport.ts";
 import { frameBytes, opcodes } from "../support/raw_peer.ts";
 import { seededRandom } from "../support/seeded_random.ts";
+import { startSession } from "./bare_session.ts";
 import { until } from "./harness.ts";
 
 for (const backend of ["auto", "standard"] as const) {
@@ -27,24 +25,14 @@ for (const backend of ["auto", "standard"] as const) {
       { reserved: 0x40 },
     );
     const transport = new RecordingTransport();
-    const context = createContext(
-      "server",
-      resolveConnectionOptions({ keepAlive: false }),
-    );
-    const session = new Session(
+    const session = startSession(
       transport,
-      context,
       stagesForAgreed(
         "permessage-deflate",
         "server",
         resolveDeflateOptions({ backend }),
       ),
     );
-    session.start({
-      sessionDrained() {},
-      sessionHookFailed() {},
-      sessionClosed() {},
-    }, new Uint8Array(0));
     session.inbound.deliverTo({ takeMessage() {} });
     session.close(1000, "");
     for (let round = 0; round < 3; round++) {

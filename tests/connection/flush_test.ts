@@ -5,33 +5,19 @@ import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
 import { test } from "node:test";
 import type { Message } from "../../src/codec/message.ts";
-import { createContext } from "../../src/connection/context.ts";
-import { resolveConnectionOptions } from "../../src/connection/options.ts";
-import { Session } from "../../src/connection/session.ts";
+import type { Session } from "../../src/connection/session.ts";
 import { WebSocketError } from "../../src/error.ts";
 import { frame } from "../support/raw_client.ts";
 import { RecordingTransport } from "../support/recording_transport.ts";
-
-const context = createContext(
-  "server",
-  resolveConnectionOptions({ keepAlive: false }),
-);
-const owner = {
-  sessionDrained() {},
-  sessionHookFailed(error: unknown) {
-    throw error;
-  },
-  sessionClosed() {},
-};
+import { startSession } from "./bare_session.ts";
 
 /** A connection that echoes. */
 function echo(): { transport: RecordingTransport; session: Session } {
   const transport = new RecordingTransport();
-  const session = new Session(transport, context, null);
+  const session = startSession(transport);
   session.inbound.deliverTo({
     takeMessage: (message: Message) => session.outbound.send(message, {}),
   });
-  session.start(owner, new Uint8Array(0));
   return { transport, session };
 }
 

@@ -4,33 +4,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createContext } from "../../src/connection/context.ts";
-import { resolveConnectionOptions } from "../../src/connection/options.ts";
-import { Session } from "../../src/connection/session.ts";
 import { WebSocketError } from "../../src/error.ts";
 import { concatBytes, frameBytes } from "../support/frames.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 import { type Script, scripts } from "../transport/scripted_sockets.ts";
+import { startSession } from "./bare_session.ts";
 import { isPending, settled, within } from "./harness.ts";
 
 const size = 100_000;
-const context = createContext(
-  "server",
-  resolveConnectionOptions({ keepAlive: false }),
-);
-const owner = {
-  sessionDrained() {},
-  sessionHookFailed(error: unknown) {
-    throw error;
-  },
-  sessionClosed() {},
-};
-
-function connect(socket: Script): Session {
-  const session = new Session(socket.transport, context, null);
-  session.start(owner, new Uint8Array(0));
-  return session;
-}
 
 /** Messages went out that each repeat one byte. */
 function assertSent(socket: Script, ...bytes: number[]): void {
@@ -48,7 +29,7 @@ function assertSent(socket: Script, ...bytes: number[]): void {
 for (const [runtime, script] of Object.entries(scripts)) {
   test(`${runtime}: send() waits until the system has taken all of a large message`, async () => {
     const socket = script();
-    const session = connect(socket);
+    const session = startSession(socket.transport);
     socket.capacity = size - 10_000;
     const buffer = new Uint8Array(size).fill(1);
     const sent = session.outbound.send(buffer, {});
@@ -66,7 +47,7 @@ for (const [runtime, script] of Object.entries(scripts)) {
 
   test(`${runtime}: that an earlier message was taken does not resolve a later one's promise`, async () => {
     const socket = script();
-    const session = connect(socket);
+    const session = startSession(socket.transport);
     socket.capacity = 2 * size - 10_000;
     const first = session.outbound.send(new Uint8Array(size).fill(1), {});
     const buffer = new Uint8Array(size).fill(2);
@@ -83,7 +64,7 @@ for (const [runtime, script] of Object.entries(scripts)) {
   test(`${runtime}: a buffer that is used again for each message, however much the system takes`, async () => {
     const random = seededRandom(`${runtime}: partial writes`);
     const socket = script();
-    const session = connect(socket);
+    const session = startSession(socket.transport);
     const messages = [1, 2, 3, 4, 5, 6, 7, 8];
     let sending = true;
     const sent = (async () => {

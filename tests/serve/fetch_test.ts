@@ -15,6 +15,7 @@ import {
   serveOn,
   transports,
   until,
+  untilAborted,
   untilStill,
   within,
 } from "../support/serve_on.ts";
@@ -402,9 +403,7 @@ for (const transport of transports) {
           const { pathname } = new URL(url);
           begun.push(pathname);
           if (pathname === "/unread") {
-            await new Promise((resolve) =>
-              signal.addEventListener("abort", resolve)
-            );
+            await untilAborted(signal);
           }
           try {
             return new Response(await new Response(body).text());

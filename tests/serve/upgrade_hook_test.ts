@@ -12,6 +12,7 @@ import {
   serveOn,
   transports,
   until,
+  untilAborted,
   within,
 } from "../support/serve_on.ts";
 
@@ -288,9 +289,7 @@ for (const transport of transports) {
         {
           upgrade: async ({ signal }) => {
             asked.resolve();
-            await new Promise((resolve) =>
-              signal.addEventListener("abort", resolve)
-            );
+            await untilAborted(signal);
             aborted.resolve();
             if (way === "gives up") signal.throwIfAborted();
           },
@@ -322,9 +321,7 @@ for (const transport of transports) {
         {
           upgrade: async ({ signal }) => {
             asked.resolve();
-            await new Promise((resolve) =>
-              signal.addEventListener("abort", resolve)
-            );
+            await untilAborted(signal);
             return new Response("who are you?", { status: 401 });
           },
         },

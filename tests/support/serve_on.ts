@@ -158,6 +158,13 @@ export async function until(
   }
 }
 
+/** Waits until a signal aborts. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve());
+  });
+}
+
 /** Waits until a count has stood still for a fifth of a second. */
 export async function untilStill(
   count: () => number,
