@@ -6,7 +6,7 @@
 
 import { readFileSync } from "node:fs";
 import type { AgentExclusion } from "./case_selection.ts";
-import type { PeerTimeouts } from "./peer/fuzzing_peer.ts";
+import type { PeerTimeouts } from "./peer/peer_timers.ts";
 
 /** A file that cannot be used. Its message is one line for the user. */
 export class ConfigurationError extends Error {

@@ -5,7 +5,8 @@ import { connect as connectTls } from "node:tls";
 import { type Case, CaseExecution } from "./case.ts";
 import type { CaseResult } from "./case_result.ts";
 import { allCases, caseNumberOf } from "./cases/index.ts";
-import { FuzzingPeer, type PeerTimeouts } from "./peer/fuzzing_peer.ts";
+import { FuzzingPeer } from "./peer/fuzzing_peer.ts";
+import type { PeerTimeouts } from "./peer/peer_timers.ts";
 
 /** What the fuzzing client calls itself. */
 const userAgent = "WeirFuzzingClient/1";

@@ -23,9 +23,9 @@ import {
   type Acceptance,
   FuzzingPeer,
   type PeerHandler,
-  type PeerTimeouts,
 } from "./peer/fuzzing_peer.ts";
 import { octetsOf } from "./peer/octets.ts";
+import type { PeerTimeouts } from "./peer/peer_timers.ts";
 
 /** How long a client may take to close before the server ends, in ms. */
 const patience = 5000;

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import type { AgentExclusion } from "./case_selection.ts";
 import { certificateFiles } from "./certificate_files.ts";
 import { startFuzzingServer } from "./fuzzing_server.ts";
-import type { PeerTimeouts } from "./peer/fuzzing_peer.ts";
+import type { PeerTimeouts } from "./peer/peer_timers.ts";
 import { report, type RunContext, type RunOutcome } from "./run_context.ts";
 import type { AgentOutcome, Verdict } from "./summary.ts";
 import { formatVerdict, isPassed } from "./summary.ts";

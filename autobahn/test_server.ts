@@ -3,7 +3,7 @@
 import type { CaseResult } from "./case_result.ts";
 import { runFuzzingClient, UnreachableError } from "./fuzzing_client.ts";
 import type { Case } from "./case.ts";
-import type { PeerTimeouts } from "./peer/fuzzing_peer.ts";
+import type { PeerTimeouts } from "./peer/peer_timers.ts";
 import type { RunContext } from "./run_context.ts";
 import type { AgentOutcome } from "./summary.ts";
 

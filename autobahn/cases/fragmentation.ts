@@ -1,6 +1,6 @@
 /** 5: messages, and what may not be one, in several frames. */
 import type { Case, CaseRun } from "../case.ts";
-import type { FrameToSend } from "../peer/fuzzing_peer.ts";
+import type { FrameToSend } from "../peer/frame_sender.ts";
 import { octetsOf } from "../peer/octets.ts";
 import {
   atOnce,

@@ -1,6 +1,6 @@
 /** Cases that send some frames and wait for what comes back. */
 import type { Case, ExpectedClose, RunEvent } from "../case.ts";
-import type { FrameToSend } from "../peer/fuzzing_peer.ts";
+import type { FrameToSend } from "../peer/frame_sender.ts";
 import { octetsOf } from "../peer/octets.ts";
 
 /** All went well: the fuzzing peer closes with 1000. */

@@ -3,35 +3,30 @@
  * it to, correct or not, and that records all that happens. It is a client
  * when servers are tested and a server when clients are.
  */
-import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type {
   ClosingRecord,
   TrafficStatistics,
   WireLogEntry,
 } from "../case_result.ts";
-import type {
-  CompressionAnswer,
-  CompressionOffer,
-  MessageCompression,
-} from "./compression.ts";
-import { isCloseCodeAllowed, violationsOf } from "./frame_rules.ts";
-import { type FrameHeader, FrameReader } from "./frame_reader.ts";
-import { mask, writeFrame, writeFrameHeader } from "./frame_writer.ts";
-import { MessageReceiver } from "./message_receiver.ts";
-import { concatenate, octetsOf, repeat } from "./octets.ts";
+import type { MessageCompression } from "./compression.ts";
+import { FrameReceiver } from "./frame_receiver.ts";
+import { isCloseCodeAllowed } from "./frame_rules.ts";
+import { FrameSender, type FrameToSend } from "./frame_sender.ts";
 import {
-  checkRequest,
-  checkResponse,
-  createKey,
-  HandshakeError,
-  type HandshakeRequest,
-  parseHead,
-  type RequestParameters,
-  writeRefusal,
-  writeRequest,
-  writeResponse,
-} from "./opening_handshake.ts";
+  type Agreement,
+  type ClientHandshake,
+  HandshakeExchange,
+  type HandshakeResult,
+  type ServerHandshake,
+} from "./handshake_exchange.ts";
+import { concatenate, octetsOf } from "./octets.ts";
+import type { HandshakeRequest } from "./opening_handshake.ts";
+import {
+  defaultTimeouts,
+  type PeerTimeouts,
+  PeerTimers,
+} from "./peer_timers.ts";
 import { SendQueue } from "./send_queue.ts";
 import { TrafficCounter } from "./traffic_statistics.ts";
 import { WireLog } from "./wire_log.ts";
@@ -57,71 +52,22 @@ export interface PeerHandler {
   lost(peer: FuzzingPeer): void;
 }
 
-/** How long the peer waits, in milliseconds. */
-export interface PeerTimeouts {
-  /** For the opening handshake. 5000 by default. */
-  openingHandshake: number;
-  /** For the answer to its close frame. 1000 by default. */
-  closingHandshake: number;
-  /** As a client, for the server to drop TCP after both close frames. 1000. */
-  serverDrop: number;
-  /**
-   * As a client, for a server that sent its close frame first to drop TCP.
-   * 10000 by default: most cases end the wait before that.
-   */
-  serverDropAfterReply: number;
-}
-
 /** A peer that opens the connection. */
-export interface ClientRole {
-  role: "client";
-  /** What to ask for. */
-  request: Omit<RequestParameters, "key" | "extensions">;
-  /** What compression to offer; none by default. */
-  compression?: CompressionOffer | null;
+export interface ClientRole extends ClientHandshake {
   /** Who is told what happens. */
   handler: PeerHandler;
 }
 
 /** How a server answers a request that it accepts. */
-export interface Acceptance {
+export interface Acceptance extends Agreement {
   /** Who is told what happens. */
   handler: PeerHandler;
-  /** The subprotocol to use, one of those offered. */
-  protocol?: string | null;
-  /** What compression to agree on; none by default. */
-  compression?: CompressionAnswer | null;
 }
 
 /** A peer that waits for the client to open the connection. */
-export interface ServerRole {
-  role: "server";
-  /** The `Server` field of the response. */
-  server: string;
-  /**
-   * Decides on a request that is well formed.
-   *
-   * @throws {HandshakeError} To refuse it.
-   */
+export interface ServerRole extends ServerHandshake {
+  /** See {@linkcode ServerHandshake}. */
   accept(request: HandshakeRequest): Acceptance;
-}
-
-/** What to send in a frame, and how. */
-export interface FrameToSend {
-  /** 0 to 15. */
-  opcode: number;
-  /** The payload. Nothing by default. */
-  payload?: Uint8Array;
-  /** Whether it is the last frame of its message. True by default. */
-  fin?: boolean;
-  /** RSV1, RSV2 and RSV3 as a number: 4, 2 and 1. 0 by default. */
-  rsv?: number;
-  /** Repeats the payload up to this length in octets. */
-  repeatLength?: number;
-  /** Sends the frame in runs of so many octets. */
-  chopSize?: number;
-  /** Sends the frame in a turn of its own. */
-  sync?: boolean;
 }
 
 /** How to send a message. */
@@ -157,37 +103,21 @@ export class FuzzingPeer {
   };
   /** Octets of payload in a frame of a message; 0 for one frame a message. */
   autoFragmentSize = 0;
-  /** The request's head; empty before there is one. */
-  httpRequest = "";
-  /** The response's head; empty before there is one. */
-  httpResponse = "";
-  /** The response's or request's fields by lower-case name. */
-  fields: ReadonlyMap<string, string> = new Map();
 
   #socket: Socket;
-  #options: ClientRole | ServerRole;
   #handler: PeerHandler | null = null;
   #timeouts: PeerTimeouts;
-  #timers = new Set<ReturnType<typeof setTimeout>>();
-  #closingTimer: ReturnType<typeof setTimeout> | undefined;
+  #timers = new PeerTimers();
+  #stopClosingTimer: (() => void) | null = null;
   #state: PeerState = "connecting";
   #wasOpen = false;
   #isLost = false;
-  #key = createKey();
-  #head: Uint8Array[] = [];
+  #handshake: HandshakeExchange;
   #sendQueue: SendQueue;
+  #sender: FrameSender;
+  #receiver: FrameReceiver;
   #traffic = new TrafficCounter();
   #compression: MessageCompression | null = null;
-  #reader = new FrameReader();
-  #receiver: MessageReceiver;
-  #framePieces: Uint8Array[] = [];
-  #waitsForMessage = false;
-  #endWhenReady = false;
-  #streamedMessage: {
-    opcode: number;
-    maskingKey: Uint8Array | null;
-    position: number;
-  } | null = null;
 
   /**
    * Takes over a connected socket. A client sends its request at once.
@@ -200,45 +130,43 @@ export class FuzzingPeer {
     timeouts: Partial<PeerTimeouts> = {},
   ) {
     this.#socket = socket;
-    this.#options = options;
     this.isServer = options.role === "server";
-    this.#timeouts = {
-      openingHandshake: 5000,
-      closingHandshake: 1000,
-      serverDrop: 1000,
-      serverDropAfterReply: 10_000,
-      ...timeouts,
-    };
+    this.#timeouts = { ...defaultTimeouts, ...timeouts };
     this.#sendQueue = new SendQueue(
       (octets) => this.#socket.write(octets),
       (octets, sync) => this.#octetsSent(octets, sync),
     );
-    this.#receiver = new MessageReceiver({
-      message: (payload, isBinary) => {
-        if (!this.closing.failedByMe) {
-          this.#handler?.message(this, payload, isBinary);
-        }
-      },
-      invalidPayload: (reason) => this.failConnection(1007, reason),
-      // Like the reference, which ends without a word then.
-      undecompressible: (reason) => {
-        this.closing.wasNotCleanReason = reason;
-        this.#lose();
-      },
-    }, this.#traffic);
+    const { isServer, wireLog } = this;
+    const parts = { isServer, wireLog, traffic: this.#traffic };
+    this.#sender = new FrameSender({ ...parts, queue: this.#sendQueue });
+    this.#receiver = this.#makeReceiver(parts);
+    this.#handshake = this.#makeHandshake(options);
     socket.setNoDelay(true);
     socket.on("data", (octets: Uint8Array) => this.#octetsReceived(octets));
-    socket.on("end", () => this.#ended());
-    socket.on("error", () => this.#ended());
-    socket.on("close", () => this.#ended());
-    this.#later(
+    const ended = (): void => this.#receiver.whenReady(() => this.#lose());
+    socket.on("end", ended);
+    socket.on("error", ended);
+    socket.on("close", ended);
+    this.#timers.start(
       this.#timeouts.openingHandshake,
       () => this.#openingTimedOut(),
     );
-    if (options.role === "client") {
-      this.#handler = options.handler;
-      this.#request(options);
-    }
+    this.#handshake.begin();
+  }
+
+  /** The request's head; empty before there is one. */
+  get httpRequest(): string {
+    return this.#handshake.httpRequest;
+  }
+
+  /** The response's head; empty before there is one. */
+  get httpResponse(): string {
+    return this.#handshake.httpResponse;
+  }
+
+  /** The response's or request's fields by lower-case name. */
+  get fields(): ReadonlyMap<string, string> {
+    return this.#handshake.fields;
   }
 
   /** Where the connection is in its life. */
@@ -263,32 +191,7 @@ export class FuzzingPeer {
 
   /** Sends a frame of any kind, in any state but that TCP is gone. */
   sendFrame(frame: FrameToSend): void {
-    const payload = frame.payload ?? new Uint8Array(0);
-    const { opcode, fin = true, rsv = 0 } = frame;
-    const maskingKey = this.#maskingKey();
-    if (opcode <= 2) {
-      this.#traffic.outgoingWebSocketFrames++;
-    }
-    this.wireLog.frameSent({
-      opcode,
-      fin,
-      rsv,
-      maskingKey,
-      payload,
-      repeatLength: frame.repeatLength ?? null,
-      chopSize: frame.chopSize ?? null,
-      sync: frame.sync ?? false,
-    });
-    const octets = writeFrame({
-      opcode,
-      fin,
-      rsv,
-      maskingKey,
-      payload: frame.repeatLength === undefined
-        ? payload
-        : repeat(payload, frame.repeatLength),
-    });
-    this.#sendQueue.send(octets, frame.sync, frame.chopSize);
+    this.#sender.send(frame);
   }
 
   /**
@@ -304,18 +207,18 @@ export class FuzzingPeer {
     this.#traffic.outgoingWebSocketMessages++;
     this.#traffic.outgoingOctetsAppLevel += payload.length;
     if (this.#compression === null) {
-      this.#sendFragments(payload, opcode, 0, size);
+      this.#sender.sendMessage(payload, opcode, 0, size);
       return;
     }
     const compressed = this.#compression.compress(payload);
     if (compressed instanceof Uint8Array) {
-      this.#sendFragments(compressed, opcode, 4, size);
+      this.#sender.sendMessage(compressed, opcode, 4, size);
       return;
     }
     compressed.then(
       (compressed) => {
         if (this.#state === "open") {
-          this.#sendFragments(compressed, opcode, 4, size);
+          this.#sender.sendMessage(compressed, opcode, 4, size);
         }
       },
       (error) =>
@@ -325,40 +228,22 @@ export class FuzzingPeer {
 
   /** Begins a message of one frame whose payload comes piece by piece. */
   beginMessage(length: number, isBinary = false): void {
-    if (this.#state !== "open") {
-      return;
+    if (this.#state === "open") {
+      this.#sender.beginMessage(length, isBinary ? 2 : 1);
     }
-    this.#traffic.outgoingWebSocketMessages++;
-    this.#traffic.outgoingWebSocketFrames++;
-    const maskingKey = this.#maskingKey();
-    const opcode = isBinary ? 2 : 1;
-    this.#streamedMessage = { opcode, maskingKey, position: 0 };
-    this.#sendQueue.send(
-      writeFrameHeader({ opcode, fin: false, maskingKey }, length),
-    );
   }
 
   /** Sends a piece of that payload. */
   sendMessageData(payload: Uint8Array): void {
-    const message = this.#streamedMessage;
-    if (this.#state !== "open" || message === null) {
-      return;
+    if (this.#state === "open") {
+      this.#sender.sendMessageData(payload);
     }
-    this.#traffic.outgoingOctetsAppLevel += payload.length;
-    this.#traffic.outgoingOctetsWebSocketLevel += payload.length;
-    const octets = payload.slice();
-    if (message.maskingKey !== null) {
-      mask(octets, message.maskingKey, message.position);
-    }
-    message.position += octets.length;
-    this.#sendQueue.send(octets);
   }
 
   /** Ends that message, with an empty continuation frame. */
   endMessage(): void {
     if (this.#state === "open") {
-      this.#streamedMessage = null;
-      this.sendFrame({ opcode: 0 });
+      this.#sender.endMessage();
     }
   }
 
@@ -445,7 +330,7 @@ export class FuzzingPeer {
   ): void {
     this.wireLog.addDelay(begin);
     this.#sendQueue.afterAll(() =>
-      this.#later(seconds * 1000, () => {
+      this.#timers.start(seconds * 1000, () => {
         if (this.#state !== "closed") {
           this.wireLog.addDelay(end);
           action();
@@ -454,19 +339,40 @@ export class FuzzingPeer {
     );
   }
 
-  #later(milliseconds: number, action: () => void): ReturnType<
-    typeof setTimeout
-  > {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      action();
-    }, milliseconds);
-    this.#timers.add(timer);
-    return timer;
+  #makeReceiver(
+    parts: { isServer: boolean; wireLog: WireLog; traffic: TrafficCounter },
+  ): FrameReceiver {
+    return new FrameReceiver({
+      isListening: () => this.#state === "open" || this.#state === "closing",
+      violation: (reason) => this.failConnection(1002, reason),
+      controlFrame: (opcode, payload) => this.#controlFrame(opcode, payload),
+      message: (payload, isBinary) => {
+        if (!this.closing.failedByMe) {
+          this.#handler?.message(this, payload, isBinary);
+        }
+      },
+      invalidPayload: (reason) => this.failConnection(1007, reason),
+      // Like the reference, which ends without a word then.
+      undecompressible: (reason) => {
+        this.closing.wasNotCleanReason = reason;
+        this.#lose();
+      },
+    }, parts);
   }
 
-  #maskingKey(): Uint8Array | null {
-    return this.isServer ? null : randomBytes(4);
+  #makeHandshake(options: ClientRole | ServerRole): HandshakeExchange {
+    const send = (head: string): void => this.#sendQueue.send(octetsOf(head));
+    if (options.role === "client") {
+      this.#handler = options.handler;
+      return new HandshakeExchange(options, send);
+    }
+    const { role, server } = options;
+    const accept = (request: HandshakeRequest): Agreement => {
+      const acceptance = options.accept(request);
+      this.#handler = acceptance.handler;
+      return acceptance;
+    };
+    return new HandshakeExchange({ role, server, accept }, send);
   }
 
   #octetsSent(octets: Uint8Array, sync: boolean): void {
@@ -476,29 +382,6 @@ export class FuzzingPeer {
       this.#traffic.preopenOutgoingOctetsWireLevel += octets.length;
     }
     this.wireLog.octetsSent(octets, sync);
-  }
-
-  #sendFragments(
-    payload: Uint8Array,
-    opcode: number,
-    rsv: number,
-    size: number,
-  ): void {
-    this.#traffic.outgoingOctetsWebSocketLevel += payload.length;
-    if (size === 0 || payload.length <= size) {
-      this.sendFrame({ opcode, payload, rsv });
-      return;
-    }
-    // A payload that is a multiple of the size ends in an empty frame.
-    for (let start = 0; start <= payload.length; start += size) {
-      const first = start === 0;
-      this.sendFrame({
-        opcode: first ? opcode : 0,
-        payload: payload.subarray(start, start + size),
-        fin: start + size > payload.length,
-        rsv: first ? rsv : 0,
-      });
-    }
   }
 
   #sendClose(
@@ -525,7 +408,8 @@ export class FuzzingPeer {
       ? null
       : textDecoder.decode(reason);
     if (!isReply) {
-      this.#closingTimer = this.#later(this.#timeouts.closingHandshake, () => {
+      const { closingHandshake } = this.#timeouts;
+      this.#stopClosingTimer = this.#timers.start(closingHandshake, () => {
         if (this.#state !== "closed") {
           this.closing.wasCloseHandshakeTimeout = true;
           this.abandon("the peer did not answer the close frame in time");
@@ -545,16 +429,8 @@ export class FuzzingPeer {
       this.#socket.destroy();
     } else {
       // A peer that reads nothing must not keep the case from ending.
-      this.#later(5000, () => this.#socket.destroy());
+      this.#timers.start(5000, () => this.#socket.destroy());
       this.#socket.end(() => this.#socket.destroy());
-    }
-  }
-
-  #ended(): void {
-    if (this.#waitsForMessage) {
-      this.#endWhenReady = true;
-    } else {
-      this.#lose();
     }
   }
 
@@ -564,9 +440,7 @@ export class FuzzingPeer {
     }
     this.#isLost = true;
     this.#state = "closed";
-    for (const timer of this.#timers) {
-      clearTimeout(timer);
-    }
+    this.#timers.clear();
     this.#sendQueue.close();
     this.#socket.destroy();
     const closing = this.closing;
@@ -594,183 +468,40 @@ export class FuzzingPeer {
     if (this.#state === "connecting") {
       this.#readHead(octets);
     } else {
-      this.#reader.push(octets);
-      this.#readFrames();
+      this.#receiver.push(octets);
+      this.#receiver.read();
     }
-  }
-
-  // Opening handshake
-
-  #request(options: ClientRole): void {
-    this.httpRequest = writeRequest({
-      ...options.request,
-      key: this.#key,
-      extensions: options.compression?.extensions ?? null,
-    });
-    this.#sendQueue.send(octetsOf(this.httpRequest));
   }
 
   #readHead(octets: Uint8Array): void {
-    this.#head.push(octets);
-    const whole = concatenate(this.#head);
-    this.#head = [whole];
-    // Latin-1, so that a character is an octet.
-    const text = Array.from(
-      whole.subarray(0, 65_536),
-      (octet) => String.fromCharCode(octet),
-    ).join("");
-    const end = text.indexOf("\r\n\r\n");
-    if (end < 0) {
-      return;
-    }
-    this.#head = [];
-    this.#reader.push(whole.subarray(end + 4));
+    let result: HandshakeResult | null;
     try {
-      if (this.#options.role === "client") {
-        this.#readResponse(text.slice(0, end + 4), this.#options);
-      } else {
-        this.#readRequest(text.slice(0, end + 4), this.#options);
-      }
+      result = this.#handshake.push(octets);
     } catch (error) {
-      this.#refuse(error);
+      const reason = error instanceof Error ? error.message : String(error);
+      this.closing.wasNotCleanReason = reason;
+      this.#handshake.refuse(error, reason);
+      this.#drop(!this.isServer);
       return;
     }
+    if (result === null) {
+      return;
+    }
+    if (result.compression !== null) {
+      this.#compression = result.compression;
+      this.#receiver.use(result.compression);
+    }
+    this.#state = "open";
     this.#wasOpen = true;
+    this.#receiver.push(result.rest);
     this.#handler?.opened(this);
-    this.#readFrames();
-  }
-
-  #readResponse(text: string, options: ClientRole): void {
-    this.httpResponse = text;
-    const head = parseHead(text);
-    this.fields = head.fields;
-    checkResponse(head, {
-      key: this.#key,
-      protocols: options.request.protocols,
-    });
-    const extensions = head.fields.get("sec-websocket-extensions");
-    if (extensions !== undefined) {
-      if (!options.compression) {
-        throw new HandshakeError(
-          `the server uses an extension that was not offered: "${extensions}"`,
-        );
-      }
-      this.#compressWith(options.compression.accept(extensions));
-    }
-    this.#state = "open";
-  }
-
-  #readRequest(text: string, options: ServerRole): void {
-    this.httpRequest = text;
-    const head = parseHead(text);
-    this.fields = head.fields;
-    const request = checkRequest(head);
-    const acceptance = options.accept(request);
-    this.#handler = acceptance.handler;
-    const answer = request.extensions === null
-      ? null
-      : acceptance.compression?.answer(request.extensions) ?? null;
-    this.httpResponse = writeResponse({
-      key: request.key,
-      server: options.server,
-      protocol: acceptance.protocol ?? null,
-      extensions: answer?.extensions ?? null,
-    });
-    this.#sendQueue.send(octetsOf(this.httpResponse));
-    if (answer !== null) {
-      this.#compressWith(answer.compression);
-    }
-    this.#state = "open";
-  }
-
-  #compressWith(compression: MessageCompression): void {
-    this.#compression = compression;
-    this.#receiver.use(compression);
-  }
-
-  #refuse(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
-    this.closing.wasNotCleanReason = reason;
-    if (this.isServer) {
-      const status = error instanceof HandshakeError ? error.status : 500;
-      this.httpResponse = writeRefusal(status, reason);
-      this.#sendQueue.send(octetsOf(this.httpResponse));
-    }
-    this.#drop(!this.isServer);
+    this.#receiver.read();
   }
 
   #openingTimedOut(): void {
     if (this.#state === "connecting") {
       this.closing.wasOpenHandshakeTimeout = true;
       this.abandon("the peer did not finish the opening handshake in time");
-    }
-  }
-
-  // Frames
-
-  #readFrames(): void {
-    let insidePayload = false;
-    // A frame whose payload made the peer drop TCP is still logged.
-    while (
-      !this.#waitsForMessage &&
-      (this.#state === "open" || this.#state === "closing" || insidePayload)
-    ) {
-      const event = this.#reader.next();
-      if (event === null) {
-        return;
-      }
-      insidePayload = event.type === "payload";
-      if (event.type === "header") {
-        this.#frameBegins(event.header);
-      } else if (event.type === "payload") {
-        this.#framePayload(event.header, event.octets);
-      } else {
-        this.#frameEnds(event.header);
-      }
-    }
-  }
-
-  #frameBegins(header: FrameHeader): void {
-    const violations = violationsOf(header, {
-      isServer: this.isServer,
-      insideMessage: this.#receiver.insideMessage,
-      compression: this.#compression !== null,
-    });
-    for (const violation of violations) {
-      this.failConnection(1002, violation);
-    }
-    this.#framePieces = [];
-    if (header.opcode <= 7) {
-      this.#receiver.frameBegins(header);
-    }
-  }
-
-  #framePayload(header: FrameHeader, octets: Uint8Array): void {
-    if (header.opcode > 7 || this.wireLog.enabled) {
-      this.#framePieces.push(octets);
-    }
-    if (header.opcode <= 7) {
-      this.#receiver.framePayload(octets);
-    }
-  }
-
-  #frameEnds(header: FrameHeader): void {
-    const pieces = this.#framePieces;
-    this.wireLog.frameReceived(header, () => concatenate(pieces));
-    if (header.opcode > 7) {
-      this.#controlFrame(header.opcode, concatenate(pieces));
-      return;
-    }
-    const pending = this.#receiver.frameEnds(header);
-    if (pending) {
-      this.#waitsForMessage = true;
-      pending.then(() => {
-        this.#waitsForMessage = false;
-        this.#readFrames();
-        if (this.#endWhenReady && !this.#waitsForMessage) {
-          this.#lose();
-        }
-      });
     }
   }
 
@@ -802,7 +533,7 @@ export class FuzzingPeer {
       }
     }
     if (this.#state === "closing") {
-      clearTimeout(this.#closingTimer);
+      this.#stopClosingTimer?.();
       closing.wasClean = true;
       if (this.isServer) {
         this.#drop(true);
@@ -823,7 +554,7 @@ export class FuzzingPeer {
   }
 
   #waitForServerDrop(milliseconds: number): void {
-    this.#later(milliseconds, () => {
+    this.#timers.start(milliseconds, () => {
       if (this.#state !== "closed") {
         this.closing.wasServerConnectionDropTimeout = true;
         this.abandon("the server did not drop TCP in time");

@@ -7,7 +7,6 @@ import {
   type Acceptance,
   FuzzingPeer,
   type PeerHandler,
-  type PeerTimeouts,
 } from "../../autobahn/peer/fuzzing_peer.ts";
 import {
   concatenate,
@@ -19,6 +18,7 @@ import {
   HandshakeError,
   type HandshakeRequest,
 } from "../../autobahn/peer/opening_handshake.ts";
+import type { PeerTimeouts } from "../../autobahn/peer/peer_timers.ts";
 import {
   echoScript,
   type Script,
