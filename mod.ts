@@ -69,7 +69,7 @@ export type {
   ConnectionOptions,
   KeepAliveOptions,
 } from "./src/connection/options.ts";
-export type { Sendable, SendOptions } from "./src/connection/outbound.ts";
+export type { Sendable, SendOptions } from "./src/connection/sendable.ts";
 export type { CloseInfo, CloseResult } from "./src/connection/closing.ts";
 export type { StreamChunk } from "./src/connection/stream_message.ts";
 export type {

@@ -10,12 +10,8 @@ import { describe } from "../describe.ts";
 import { WebSocketError } from "../error.ts";
 import type { CloseInfo } from "./closing.ts";
 import type { IncomingMessage } from "./incoming_message.ts";
-import {
-  noOptions,
-  type Outbound,
-  type Sendable,
-  type SendOptions,
-} from "./outbound.ts";
+import { noOptions, type Outbound } from "./outbound.ts";
+import type { Sendable, SendOptions } from "./sendable.ts";
 import type { Session } from "./session.ts";
 import type { NetworkAddress } from "./transport.ts";
 

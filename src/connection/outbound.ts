@@ -11,36 +11,24 @@ import {
   type MessageSource,
 } from "../codec/message_encoder.ts";
 import type { StageController } from "../codec/stage.ts";
-import { utf8Length } from "../codec/utf8.ts";
 import type { DeflateStage } from "../deflate/deflate_stage.ts";
 import { SharedMessage } from "../deflate/shared_message.ts";
-import { describe } from "../describe.ts";
 import type { OutgoingFrame } from "../frame.ts";
 import type { ConnectionContext } from "./context.ts";
-import { createDeferred, type Deferred, rejected } from "./deferred.ts";
-import { isIncomingBody } from "./incoming_message.ts";
-import { type StreamChunk, writeStream } from "./stream_message.ts";
+import { createDeferred, rejected } from "./deferred.ts";
+import {
+  assertSendable,
+  cancelUnread,
+  type Sendable,
+  type SendOptions,
+} from "./sendable.ts";
 import { nextTurn } from "../turn.ts";
 import type { Transport } from "./transport.ts";
+import {
+  WaitingMessages,
+  type WaitingMessagesOwner,
+} from "./waiting_messages.ts";
 import { WriteBuffer, type WriteBufferOwner } from "./write_buffer.ts";
-
-/** Options of a single message. */
-export interface SendOptions {
-  /**
-   * For a `ReadableStream`: whether it becomes a text or a binary message. By
-   * default its first chunk tells: a string begins a text message.
-   */
-  type?: "text" | "binary";
-  /**
-   * Whether to compress the message, where permessage-deflate was agreed. By
-   * default a message is compressed from `deflate.threshold` on, and a stream
-   * unless that is `Infinity`.
-   */
-  compress?: boolean;
-}
-
-/** What can be sent: see {@linkcode MessageSource}; a `ReadableStream` becomes one fragmented message. */
-export type Sendable = MessageSource | ReadableStream<StreamChunk>;
 
 /** What the outgoing half tells the connection. */
 export interface OutboundOwner {
@@ -52,25 +40,6 @@ export interface OutboundOwner {
   outboundBroken(error: unknown): void;
 }
 
-/** A message that waits for one before it, or whose bytes are not at hand. */
-interface Task {
-  readonly message: Sendable | SharedMessage;
-  readonly options: SendOptions;
-  readonly size: number;
-  readonly sent: Deferred<void>;
-}
-
-/** The messages that wait, from the first one to the last. */
-class TaskQueue {
-  tasks: Task[] = [];
-  /** How many bytes they have, and the one has that is at work. */
-  size = 0;
-  /** Settles with the message that is at work. */
-  atWork: Promise<void> = alreadySent;
-  /** Reads the message that is at work, if it is a stream. */
-  reader: ReadableStreamDefaultReader<StreamChunk> | null = null;
-}
-
 /** What `send()` returns while nothing has to wait: always the same promise. */
 export const alreadySent: Promise<void> = Promise.resolve();
 
@@ -80,7 +49,10 @@ export const noOptions: SendOptions = {};
 
 /** See the module. */
 export class Outbound
-  implements StageController<OutgoingFrame>, WriteBufferOwner {
+  implements
+    StageController<OutgoingFrame>,
+    WriteBufferOwner,
+    WaitingMessagesOwner {
   readonly #owner: OutboundOwner;
   readonly #transport: Transport;
   readonly #context: ConnectionContext;
@@ -93,7 +65,7 @@ export class Outbound
   #given = false;
   #heldPong: PingPongMessage | null = null;
   /** There is one while messages wait, as most do not. */
-  #queue: TaskQueue | null = null;
+  #waiting: WaitingMessages | null = null;
   #finish: (() => void) | null = null;
   /**
    * Gives what `send()` rejects with, once the connection closes. Mostly nobody
@@ -124,7 +96,7 @@ export class Outbound
 
   /** Bytes that were accepted and not handed to the system yet. */
   get bufferedAmount(): number {
-    return (this.#queue?.size ?? 0) + (this.#deflate?.waitingBytes ?? 0) +
+    return (this.#waiting?.size ?? 0) + (this.#deflate?.waitingBytes ?? 0) +
       (this.#buffer ?? this.#transport).bufferedAmount;
   }
 
@@ -177,9 +149,9 @@ export class Outbound
     if (this.#refuses !== null) return this.#refuse(message);
     if (typeof message !== "string" && !isBinary(message)) {
       assertSendable(message);
-      return this.#enqueueTask(message, options);
+      return this.#wait(message, options);
     }
-    if (this.#queue !== null) return this.#enqueueTask(message, options);
+    if (this.#waiting !== null) return this.#wait(message, options);
     const wasFull = this.#isFull();
     this.#compress = options.compress;
     messageEncoder.transform(message, this);
@@ -202,8 +174,8 @@ export class Outbound
   deliver(message: SharedMessage, lossy: boolean): boolean {
     if (this.#refuses !== null) return false;
     if (lossy && this.#room <= 0) return false;
-    if (this.#queue !== null) {
-      this.#enqueueTask(message, noOptions);
+    if (this.#waiting !== null) {
+      this.#wait(message, noOptions);
       return !this.#sealed;
     }
     const wasFull = this.#isFull();
@@ -302,16 +274,8 @@ export class Outbound
     this.#sealed = true;
     this.#finish = null;
     this.#deflate?.close();
-    const queue = this.#queue;
-    if (queue === null) return;
-    queue.reader?.cancel(refusal()).catch(() => {});
-    const { tasks } = queue;
-    queue.tasks = [];
-    queue.size = 0;
-    for (const { message, sent } of tasks) {
-      cancelUnread(message, refusal());
-      sent.reject(refusal());
-    }
+    // An error with its stack is not made for nobody.
+    if (this.#waiting !== null) this.#waiting.abandon(refusal());
   }
 
   /** Writes what is pending and ends the transport's outgoing direction. */
@@ -346,7 +310,7 @@ export class Outbound
     if (this.#watching || this.#refuses !== null) return;
     this.#watching = true;
     while (this.#refuses === null && this.#room <= 0) {
-      const change = this.#queue?.atWork ?? this.#deflate?.room ??
+      const change = this.#waiting?.atWork ?? this.#deflate?.room ??
         this.#deflate?.settled ?? this.#output.ready ?? nextTurn();
       await change.catch(() => {});
     }
@@ -361,7 +325,7 @@ export class Outbound
 
   /** Runs what {@linkcode finish} has prepared, once nothing waits. */
   #runFinish(): void {
-    if (this.#finish === null || this.#queue !== null) return;
+    if (this.#finish === null || this.#waiting !== null) return;
     const compressing = this.#deflate?.settled;
     if (compressing !== undefined) {
       compressing.then(() => this.#runFinish());
@@ -406,124 +370,52 @@ export class Outbound
     else this.#deflate.transform(message, this.#output);
   }
 
-  #enqueueTask(
+  #wait(
     message: Sendable | SharedMessage,
     options: SendOptions,
   ): Promise<void> {
-    const size = sizeOf(message);
-    const task: Task = { message, options, size, sent: createDeferred() };
-    const begins = this.#queue === null;
-    const queue = this.#queue ??= new TaskQueue();
-    queue.tasks.push(task);
-    queue.size += size;
-    if (begins) this.#run(queue);
-    else this.#checkOverflow();
+    const begins = this.#waiting === null;
+    const sent = (this.#waiting ??= new WaitingMessages(this))
+      .push(message, options);
+    if (!begins) this.#checkOverflow();
     if (this.#room <= 0) this.#watchRoom();
-    return task.sent.promise;
+    return sent;
   }
 
-  async #run(queue: TaskQueue): Promise<void> {
-    let task: Task | undefined;
-    while ((task = queue.tasks.shift()) !== undefined) {
-      queue.atWork = task.sent.promise;
-      try {
-        await this.#perform(task, queue);
-        task.sent.resolve();
-      } catch (error) {
-        task.sent.reject(error);
-      }
-    }
-    this.#queue = null;
-    this.#runFinish();
-  }
-
-  async #perform(
-    { message, options, size }: Task,
-    queue: TaskQueue,
-  ): Promise<void> {
-    if (message instanceof ReadableStream) {
-      return await this.#performStream(message, options, queue);
-    }
-    try {
-      if (message instanceof SharedMessage) {
-        if (this.#sealed) throw this.#refusal;
-        this.#encodeShared(message);
-      } else {
-        const bytes = message instanceof Blob
-          ? await message.arrayBuffer()
-          : message;
-        await this.#encode(bytes, options);
-      }
-      await this.#taken();
-    } finally {
-      queue.size = Math.max(0, queue.size - size);
-    }
-  }
-
-  async #performStream(
-    stream: ReadableStream<StreamChunk>,
+  /** See {@linkcode WaitingMessagesOwner}. */
+  encodeWaiting(
+    message: EncodableMessage | SharedMessage,
     options: SendOptions,
-    queue: TaskQueue,
+    given: boolean,
   ): Promise<void> {
-    let begun = false;
-    const given = isIncomingBody(stream);
-    queue.reader = stream.getReader();
-    try {
-      await writeStream(queue.reader, options.type, (fragment) => {
-        begun = true;
-        this.#given = given;
-        const encoded = this.#encode(fragment, options);
-        this.#given = false;
-        return encoded;
-      });
-      await this.#taken();
-    } catch (error) {
-      if (begun && !this.#sealed) this.#owner.outboundBroken(error);
-      throw error;
-    } finally {
-      queue.reader = null;
+    if (this.#sealed) return rejected(this.#refusal);
+    if (message instanceof SharedMessage) {
+      this.#encodeShared(message);
+      return alreadySent;
     }
+    this.#compress = options.compress;
+    this.#given = given;
+    messageEncoder.transform(message, this);
+    this.#given = false;
+    return this.#deflate?.room ?? this.#output.ready ?? alreadySent;
   }
 
-  /** Resolves when the bytes of what was encoded may be changed. */
-  async #taken(): Promise<void> {
+  /** See {@linkcode WaitingMessagesOwner}. */
+  async waitingTaken(): Promise<void> {
     await this.#deflate?.settled;
     // What did not become shorter goes out as it was, uncopied if it is large.
     await this.#output.ready;
     if (this.#sealed) throw this.#refusal;
   }
 
-  /** Encodes the message whose turn it is; resolves when there is room. */
-  #encode(message: EncodableMessage, options: SendOptions): Promise<void> {
-    if (this.#sealed) return rejected(this.#refusal);
-    this.#compress = options.compress;
-    messageEncoder.transform(message, this);
-    return this.#deflate?.room ?? this.#output.ready ?? alreadySent;
+  /** See {@linkcode WaitingMessagesOwner}. */
+  waitingBroken(error: unknown): void {
+    if (!this.#sealed) this.#owner.outboundBroken(error);
   }
-}
 
-/** A stream that will not be sent is not left to wait for its reader. */
-function cancelUnread(
-  message: Sendable | SharedMessage,
-  reason: unknown,
-): void {
-  if (message instanceof ReadableStream && !message.locked) {
-    message.cancel(reason).catch(() => {});
+  /** See {@linkcode WaitingMessagesOwner}. */
+  waitingDone(): void {
+    this.#waiting = null;
+    this.#runFinish();
   }
-}
-
-function assertSendable(message: unknown): void {
-  if (message instanceof Blob || message instanceof ReadableStream) return;
-  throw new TypeError(
-    `send() takes a string, an ArrayBuffer, a view on one, a Blob or a ReadableStream, not ${
-      describe(message)
-    }: serialise it first, for example with JSON.stringify()`,
-  );
-}
-
-function sizeOf(message: Sendable | SharedMessage): number {
-  if (typeof message === "string") return utf8Length(message);
-  if (message instanceof SharedMessage) return message.payloadLength;
-  if (message instanceof Blob) return message.size;
-  return message instanceof ReadableStream ? 0 : message.byteLength;
 }
