@@ -21,6 +21,7 @@ import {
   resolveDeflateOptions,
 } from "./deflate/options.ts";
 import { stagesForAgreed } from "./deflate/permessage_deflate.ts";
+import { describe } from "./describe.ts";
 import type { Role } from "./frame.ts";
 import { checkTopics, joinTopics, type Topics } from "./topics/topics.ts";
 import { type ByteDuplex, DuplexTransport } from "./transport/duplex.ts";
@@ -95,6 +96,7 @@ export function accept<Data = unknown>(
   handler: Handler<Data> = () => {},
 ): WebSocketConnection<Data> {
   checkHandler(handler);
+  checkRequest(options?.request);
   const { request, remoteAddress = null, role = "server" } = options;
   const { extensions = "" } = options;
   const url = request.url.replace(/^http/, "ws");
@@ -125,4 +127,13 @@ export function accept<Data = unknown>(
   );
   runner.start(options.head ?? new Uint8Array(0));
   return connection;
+}
+
+function checkRequest(request: unknown): void {
+  if (typeof (request as Request | null | undefined)?.url === "string") return;
+  throw new TypeError(
+    `the option \`request\` is the Request of the handshake, not ${
+      describe(request)
+    }`,
+  );
 }

@@ -39,7 +39,11 @@ export interface ListenOptions {
   port?: number;
   /** The name or address to listen on. Default `"0.0.0.0"`: all of IPv4. */
   hostname?: string;
-  /** A Unix domain socket's file, in place of `port` and `hostname`. */
+  /**
+   * A Unix domain socket's file, in place of `port` and `hostname`. It is removed
+   * in the end; one that a killed process has left makes listening fail with
+   * `EADDRINUSE`, and has to be removed before.
+   */
   path?: string;
   /** The certificate chain as PEM, for TLS (`wss:`); goes with `key`. */
   cert?: string;
@@ -96,13 +100,12 @@ export class HttpListener {
   /** Whether it speaks TLS. */
   readonly secure: boolean;
 
-  /** @throws {TypeError | RangeError} For options that can't be right. */
+  /** @param options What {@linkcode checkListenOptions} finds nothing wrong with. */
   constructor(
     options: ListenOptions,
     timeouts: ListenerTimeouts,
     events: ListenerEvents,
   ) {
-    checkListenOptions(options);
     this.#options = options;
     this.#events = events;
     this.#timeouts = timeouts;
@@ -276,8 +279,19 @@ function tooSlow(): HandshakeError {
   );
 }
 
-function checkListenOptions(options: ListenOptions): void {
+/**
+ * Checks where to listen early, where the mistake can be seen.
+ *
+ * @throws {TypeError | RangeError} For options that can't be right.
+ */
+export function checkListenOptions(options: ListenOptions): void {
   const { port, path, hostname, cert, key, reusePort } = options;
+  // The runtimes take what is empty for all addresses, IPv6 too, or any port.
+  checkName("hostname", hostname, 'such as "127.0.0.1", or "0.0.0.0" for all');
+  checkName("path", path, "the file of a Unix socket");
+  if (reusePort !== undefined && typeof reusePort !== "boolean") {
+    throw new TypeError(`reusePort is a boolean, not ${describe(reusePort)}`);
+  }
   if (
     port !== undefined &&
     !(Number.isInteger(port) && port >= 0 && port <= 65535)
@@ -309,6 +323,21 @@ function checkListenOptions(options: ListenOptions): void {
   }
   checkPem("cert", cert);
   checkPem("key", key);
+}
+
+function checkName(
+  name: "hostname" | "path",
+  value: unknown,
+  meaning: string,
+): void {
+  if (value === undefined || (typeof value === "string" && value !== "")) {
+    return;
+  }
+  throw new TypeError(
+    `${name} is a string that is not empty, ${meaning}, not ${
+      describe(value)
+    }: leave it out for the default`,
+  );
 }
 
 /** A path or a `Buffer` in place of the text fails with OpenSSL's words otherwise. */

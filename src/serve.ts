@@ -4,18 +4,25 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { CloseCode, encodeCloseBody } from "./close.ts";
+import { CloseCode } from "./close.ts";
 import { describe } from "./describe.ts";
-import type {
-  Publishable,
-  WebSocketConnection,
+import {
+  checkCloseOptions,
+  type Publishable,
+  type WebSocketConnection,
 } from "./connection/connection.ts";
 import { createDeferred, type Deferred } from "./connection/deferred.ts";
-import { checkFunctions, type Handler, report } from "./connection/handler.ts";
+import {
+  checkFunctions,
+  type Handler,
+  optionsAndHandler,
+  report,
+} from "./connection/handler.ts";
 import { milliseconds } from "./connection/options.ts";
 import { answerWithFetch, type FetchHandler } from "./fetch.ts";
 import { listContains } from "./handshake/header_syntax.ts";
 import {
+  checkListenOptions,
   HttpListener,
   type ListenOptions,
   type ServerAddress,
@@ -80,6 +87,8 @@ export class Server {
   constructor(options: ServeOptions, handler: Handler) {
     checkFunctions(options, "fetch", "onListen");
     checkSignal(options.signal);
+    // Before there are topics, which a backplane would keep.
+    checkListenOptions(options);
     this.#options = options;
     this.#upgrader = new Upgrader(options, handler);
     this.#listener = new HttpListener(options, {
@@ -218,10 +227,11 @@ export class Server {
    * long, or a timeout that is not above 0.
    */
   shutdown(options: ShutdownOptions = {}): Promise<void> {
-    const closeCode = options.closeCode ?? CloseCode.GoingAway;
-    const reason = options.reason ?? "";
+    const { closeCode, reason } = checkCloseOptions({
+      ...options,
+      closeCode: options.closeCode ?? CloseCode.GoingAway,
+    });
     const timeout = milliseconds(options, "timeout", 10_000);
-    encodeCloseBody(closeCode, reason);
     return this.#shutdown ??= this.#close(closeCode, reason, timeout);
   }
 
@@ -347,25 +357,8 @@ export function serve<Data = unknown>(handler: Handler<Data>): Server;
 export function serve(
   ...parameters: [ServeOptions, Handler] | [Handler]
 ): Server {
-  const [options, handler] = parameters.length === 1
-    ? [{}, onlyHandler(parameters[0])]
-    : parameters;
+  const [options, handler] = optionsAndHandler("serve", parameters);
   return new Server(options, handler);
-}
-
-/** Options alone would be taken for hooks, and nothing they say would be heard. */
-function onlyHandler(handler: Handler): Handler {
-  const names = typeof handler === "object" ? Object.keys(handler ?? {}) : [];
-  // Hooks may be methods of a class, whose names are not among its own.
-  const hooks = ["open", "message", "drain", "close"];
-  if (names.length === 0 || hooks.some((name) => name in handler)) {
-    return handler;
-  }
-  throw new TypeError(
-    `serve() was given the options ${
-      names.join(", ")
-    } and no handler: call it as serve(options, handler)`,
-  );
 }
 
 function checkSignal(signal: AbortSignal | undefined): void {

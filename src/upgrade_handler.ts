@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Handler } from "./connection/handler.ts";
+import { type Handler, optionsAndHandler } from "./connection/handler.ts";
 import {
   handshakeRequestOf,
   HttpHandshakeSocket,
@@ -57,9 +57,10 @@ export function createUpgradeHandler<Data = unknown>(
 export function createUpgradeHandler(
   ...parameters: [UpgradeOptions, Handler] | [Handler]
 ): UpgradeListener {
-  const [options, handler] = parameters.length === 1
-    ? [{}, parameters[0]]
-    : parameters;
+  const [options, handler] = optionsAndHandler(
+    "createUpgradeHandler",
+    parameters,
+  );
   const upgrader = new Upgrader(options, handler);
   upgrader.prepare();
   return (request, socket, head) => {

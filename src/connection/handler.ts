@@ -119,6 +119,46 @@ export function checkHandler(handler: unknown): void {
   );
 }
 
+/**
+ * Tells apart what a function was called with that takes options and a handler,
+ * or a handler alone.
+ *
+ * @param caller The function's name.
+ * @throws {TypeError} For options that are no object, and for options alone: they
+ * would be taken for hooks, and nothing they say would be heard.
+ */
+export function optionsAndHandler<Options extends object>(
+  caller: string,
+  parameters: [options: Options, handler: Handler] | [handler: Handler],
+): [options: Options | Record<never, never>, handler: Handler] {
+  if (parameters.length === 1) {
+    const [handler] = parameters;
+    checkNoOptions(caller, handler);
+    return [{}, handler];
+  }
+  const [options = {}, handler] = parameters;
+  if (typeof options === "object" && options !== null) {
+    return [options, handler];
+  }
+  throw new TypeError(
+    `${caller}() takes an object of options and a handler; the options are ${
+      describe(options)
+    }`,
+  );
+}
+
+function checkNoOptions(caller: string, handler: Handler): void {
+  const names = typeof handler === "object" ? Object.keys(handler ?? {}) : [];
+  // Hooks may be methods of a class, whose names are not among its own.
+  const hooks = ["open", "message", "drain", "close"];
+  if (names.length === 0 || hooks.some((name) => name in handler)) return;
+  throw new TypeError(
+    `${caller}() was given the options ${
+      names.join(", ")
+    } and no handler: call it as ${caller}(options, handler)`,
+  );
+}
+
 /** Is told that a connection is over, before its close hook. */
 export type ClosedCallback = (
   socket: WebSocketConnection,

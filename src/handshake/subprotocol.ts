@@ -101,6 +101,11 @@ export function checkSelectedProtocol(
   offered: readonly string[],
 ): void {
   if (protocol === "" || offered.includes(protocol)) return;
+  if (typeof protocol !== "string") {
+    throw new TypeError(
+      `The subprotocol is a string, or "" for none, not ${describe(protocol)}`,
+    );
+  }
   throw new TypeError(
     `The subprotocol ${quote(protocol)} was chosen, but the client offered ` +
       (offered.length === 0 ? "none" : quote(offered.join(", "))) +
@@ -110,6 +115,9 @@ export function checkSelectedProtocol(
 
 function findProblem(protocols: readonly string[]): string | null {
   for (const protocol of protocols) {
+    if (typeof protocol !== "string") {
+      return `${describe(protocol)} is not a string`;
+    }
     if (!isToken(protocol)) return `${quote(protocol)} is not a token`;
   }
   if (protocols.length < 2) return null;

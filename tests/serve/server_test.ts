@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import {
+  type Backplane,
+  createUpgradeHandler,
   type Handler,
   serve,
   type ServeOptions,
@@ -278,6 +280,12 @@ const wrongOptions: [name: string, options: unknown, expected: RegExp][] = [
       new RegExp(`${name}.*not "?${value}"?$`),
     ])
   ),
+  ...["", null, 5].flatMap((value): [string, unknown, RegExp][] => [
+    [`hostname ${JSON.stringify(value)}`, { hostname: value }, /^hostname is/],
+    [`path ${JSON.stringify(value)}`, { path: value }, /^path is/],
+  ]),
+  ["reusePort 1", { reusePort: 1 }, /^reusePort is a boolean, not 1/],
+  ["protocols that are no strings", { protocols: [1] }, /1 is not a string/],
   ["keepAlive.interval 0", { keepAlive: { interval: 0 } }, /interval/],
   ["keepAlive.timeout -1", { keepAlive: { timeout: -1 } }, /timeout/],
   ["upgrade that is no function", { upgrade: 1 }, /upgrade/],
@@ -310,11 +318,36 @@ for (const handler of [null, 42, "handler", { message: 42 }, undefined]) {
     ));
 }
 
-test("options without a handler throw at once", () =>
-  assertRefused(
-    () => serve({ port: 0, hostname: "127.0.0.1" } as unknown as Handler),
-    /port, hostname and no handler/,
-  ));
+test("options without a handler throw at once", async () => {
+  const options = { port: 0, hostname: "127.0.0.1" } as unknown as Handler;
+  await assertRefused(() => serve(options), /port, hostname and no handler/);
+  const refused = { origins: ["https://app.example"] } as unknown as Handler;
+  assert.throws(
+    () => createUpgradeHandler(refused),
+    /createUpgradeHandler\(\) was given the options origins and no handler/,
+  );
+});
+
+for (const options of [8765, null, "8000"]) {
+  test(`options that are ${JSON.stringify(options)} throw at once`, async () => {
+    const wrong = options as unknown as ServeOptions;
+    await assertRefused(() => serve(wrong, echo), /takes an object of options/);
+    assert.throws(
+      () => createUpgradeHandler(wrong, echo),
+      /createUpgradeHandler\(\) takes an object of options/,
+    );
+  });
+}
+
+test("wrong options are found before a backplane is subscribed to", async () => {
+  let topics = 0;
+  const backplane = new Proxy({} as Backplane, { get: () => topics++ });
+  await assertRefused(
+    () => serve({ port: 70_000, backplane }, echo),
+    /port is an integer/,
+  );
+  assert.equal(topics, 0);
+});
 
 test("hooks that are not an object's own, as those of a class, are found", () => {
   // One that is no function is refused before anything listens.

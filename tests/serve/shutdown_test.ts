@@ -356,6 +356,7 @@ test("shutdown() checks its options, and does not begin with wrong ones", () =>
   serveOn("tcp", {}, echo, async ({ server, open }) => {
     assert.throws(() => server.shutdown({ closeCode: 1006 }), RangeError);
     assert.throws(() => server.shutdown({ closeCode: 999 }), RangeError);
+    assert.throws(() => server.shutdown({ closeCode: 1005 }), RangeError);
     assert.throws(
       () => server.shutdown({ reason: "x".repeat(124) }),
       RangeError,
