@@ -28,6 +28,8 @@ export function listenOnNode(
   const server = tls === null
     ? createServer({ allowHalfOpen: true }, accept)
     : createTlsServer({ ...tls, allowHalfOpen: true }, accept);
+  // Bun tells of a handshake that takes too long, and leaves the connection.
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ port, host: hostname, reusePort }, () => {

@@ -425,9 +425,8 @@ for (
   ]]
 ) {
   // Deno 2.9 holds on to a TLS connection whose handshake is not done, whatever
-  // close() says, and Bun 1.4 does not tell of one; what can be asked there is
-  // that nothing else waits for it.
-  const dropped = runtime === "node";
+  // close() says; what can be asked there is that nothing else waits for it.
+  const dropped = runtime !== "deno";
   const outcome = dropped
     ? "is dropped after handshakeTimeout"
     : "holds up nothing else";
