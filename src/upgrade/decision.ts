@@ -111,6 +111,7 @@ export class HandshakeDecider {
     try {
       const answer = await this.#limit(
         hook(requestOf(request, socket.secure, offer.host, gone.signal)),
+        gone,
       );
       if (socket.gone) {
         recordHandshake(this.#counters, request, socket, null);
@@ -149,16 +150,20 @@ export class HandshakeDecider {
   }
 
   /** Rejects if the hook's promise takes longer than a handshake may. */
-  async #limit(answer: ReturnType<UpgradeHook>): Promise<unknown> {
+  async #limit(
+    answer: ReturnType<UpgradeHook>,
+    gone: AbortController,
+  ): Promise<unknown> {
     if (typeof (answer as PromiseLike<unknown>)?.then !== "function") {
       return answer;
     }
     const { handshakeTimeout } = this.#options;
     const limit = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => limit.reject(tooSlow(handshakeTimeout)),
-      handshakeTimeout,
-    );
+    const timer = setTimeout(() => {
+      limit.reject(tooSlow(handshakeTimeout));
+      gone.abort(new Error(tooSlow(handshakeTimeout).message));
+      discardLate(answer as PromiseLike<unknown>);
+    }, handshakeTimeout);
     try {
       return await Promise.race([answer, limit.promise]);
     } finally {
@@ -201,6 +206,13 @@ function isResponse(answer: unknown): answer is Response {
   return answer instanceof Response ||
     (typeof answer === "object" && answer !== null && "status" in answer &&
       "headers" in answer && "body" in answer);
+}
+
+/** Lets go of what a `Response` holds that nobody waits for any more. */
+function discardLate(answer: PromiseLike<unknown>): void {
+  answer.then((late) =>
+    isResponse(late) && !late.body?.locked ? late.body?.cancel() : undefined
+  ).then(undefined, () => {});
 }
 
 /**

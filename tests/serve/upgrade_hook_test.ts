@@ -246,6 +246,34 @@ for (const transport of transports) {
     );
   });
 
+  test(`${transport}: a hook that is given up is told so, and what it answers late is let go`, () => {
+    const aborted = Promise.withResolvers<void>();
+    const cancelled = Promise.withResolvers<void>();
+    return serveOn(
+      transport,
+      {
+        handshakeTimeout: 100,
+        upgrade: async ({ signal }) => {
+          await untilAborted(signal);
+          assert.match(`${signal.reason}`, /within 100 ms/);
+          aborted.resolve();
+          const body = new ReadableStream({
+            cancel: () => cancelled.resolve(),
+          });
+          return new Response(body, { status: 401 });
+        },
+      },
+      echo,
+      async ({ connect }) => {
+        const client = await connect();
+        client.write(handshake().request);
+        assert.equal((await client.response()).status, 503);
+        await within(aborted.promise, "request.signal to abort");
+        await within(cancelled.promise, "the body to be cancelled");
+      },
+    );
+  });
+
   for (const way of ["ends", "resets"]) {
     test(`${transport}: a client that ${way} while the hook decides`, () => {
       const asked = Promise.withResolvers<void>();
@@ -387,6 +415,7 @@ const wrong: Record<string, unknown> = {
   },
   "a header that can't be sent": { headers: [["a b", "c"]] },
   "a handler that is none": { handler: 42 },
+  "a subprotocol that is null": { protocol: null },
   "false": false,
   "true": true,
   "a string": "no",
