@@ -108,11 +108,7 @@ export class Closing {
       const { closeCode, reason } = this.received!;
       return this.result = { closeCode, reason, wasClean };
     }
-    this.failure ??= lostError(
-      error === null
-        ? "the connection was lost without a Close frame"
-        : `the connection was lost: ${error.message}`,
-    );
+    this.failure ??= lossOf(error, this.received);
     return this.result = {
       closeCode: this.failure.closeCode ?? CloseCode.AbnormalClosure,
       reason: this.failure.reason,
@@ -140,6 +136,24 @@ export function sharedClosingDeadlines(
     shared.set(closeTimeout, deadlines);
   }
   return deadlines;
+}
+
+/** The code is the peer's all the same, if it sent one (RFC 6455 section 7.1.5). */
+function lossOf(
+  error: Error | null,
+  received: CloseMessage | null,
+): WebSocketError {
+  const lost = error === null
+    ? "the connection was lost"
+    : `the connection was lost: ${error.message}`;
+  if (received !== null) {
+    const { closeCode, reason } = received;
+    return new WebSocketError(
+      `${lost}, before its peer's Close frame was answered`,
+      { closeCode, reason },
+    );
+  }
+  return lostError(error === null ? `${lost} without a Close frame` : lost);
 }
 
 /** The error of a connection that was lost: 1006. */

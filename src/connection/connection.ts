@@ -196,9 +196,9 @@ export class WebSocketConnection<Data = unknown> {
 
   /**
    * Fulfils with the peer's close code and reason when the connection has
-   * closed cleanly. Rejects with a {@linkcode WebSocketError} when it was lost (1006),
-   * or failed for what the peer did (the code that it was told). It is never an
-   * unhandled rejection.
+   * closed cleanly. Rejects with a {@linkcode WebSocketError} when it was lost (1006,
+   * or the peer's code if its Close frame had come), or failed for what the peer
+   * did (the code that it was told). It is never an unhandled rejection.
    */
   get closed(): Promise<CloseInfo> {
     return this.#session.closed;
@@ -331,12 +331,19 @@ export class WebSocketConnection<Data = unknown> {
    * that tells this ping from others.
    * @returns The round trip in milliseconds, when the pong has arrived. Rejects
    * with a {@linkcode WebSocketError} when the connection closes before.
+   * @throws {TypeError} For a payload of another type.
    * @throws {RangeError} If the payload is too long.
    */
   ping(payload?: string | Uint8Array): Promise<number> {
-    return this.#session.ping(
-      typeof payload === "string" ? new TextEncoder().encode(payload) : payload,
-    );
+    if (typeof payload === "string") {
+      payload = new TextEncoder().encode(payload);
+    }
+    if (payload !== undefined && !(payload instanceof Uint8Array)) {
+      throw new TypeError(
+        `ping() takes a string or a Uint8Array, not ${describe(payload)}`,
+      );
+    }
+    return this.#session.ping(payload);
   }
 
   /**

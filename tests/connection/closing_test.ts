@@ -499,6 +499,31 @@ test("a connection that is reset: 1006, with the transport's error in the messag
   assert.match(error.message, /reset by peer/);
 });
 
+test("a connection that is lost before the peer's Close is answered has its code", async () => {
+  for (const reset of [true, false]) {
+    const work = gate();
+    const results: CloseResult[] = [];
+    const { socket, peer } = connect({
+      message: () => work.opened,
+      close: (_socket, result) => void results.push(result),
+    });
+    await peer.text("work");
+    await peer.close(4001, "kicked");
+    await settled();
+    peer.destroy(reset ? new Error("reset by peer") : undefined);
+    const error = await rejectionOf(socket.closed);
+    assert.ok(error instanceof WebSocketError);
+    assert.equal(error.closeCode, 4001);
+    assert.equal(error.reason, "kicked");
+    assert.equal(/reset by peer/.test(error.message), reset, error.message);
+    assert.doesNotMatch(error.message, /without a Close frame/);
+    assert.deepEqual(results, [
+      { closeCode: 4001, reason: "kicked", wasClean: false },
+    ]);
+    work.open();
+  }
+});
+
 test("a reset after both Close frames is still a clean close", async () => {
   const { socket, peer } = connect();
   await peer.close(1000, "done");

@@ -66,6 +66,18 @@ test("ping() takes at most 125 bytes", async () => {
   await peer.fence();
 });
 
+test("ping() takes a string or bytes, and nothing else", async () => {
+  const { socket, peer } = connect();
+  for (const payload of [5, 1e12, null, {}, [1, 2], new ArrayBuffer(2)]) {
+    assert.throws(
+      () => socket.ping(payload as unknown as string),
+      (error) =>
+        error instanceof TypeError && /ping\(\) takes/.test(error.message),
+    );
+  }
+  await peer.fence();
+});
+
 test("pings of one connection differ, and each pong answers its own", async () => {
   const { socket, peer } = connect();
   const pings = [socket.ping(), socket.ping(), socket.ping()];
