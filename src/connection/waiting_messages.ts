@@ -55,7 +55,7 @@ export class WaitingMessages {
     this.#owner = owner;
   }
 
-  /** How many bytes they have, and the one has that is at work. */
+  /** How many bytes they have that were not encoded. */
   get size(): number {
     return this.#size;
   }
@@ -105,15 +105,15 @@ export class WaitingMessages {
     if (message instanceof ReadableStream) {
       return await this.#performStream(message, options);
     }
+    let bytes: Exclude<typeof message, Blob>;
     try {
-      const bytes = message instanceof Blob
-        ? await message.arrayBuffer()
-        : message;
-      await this.#owner.encodeWaiting(bytes, options, false);
-      await this.#owner.waitingTaken();
+      bytes = message instanceof Blob ? await message.arrayBuffer() : message;
     } finally {
+      // From here on they are counted where they go through.
       this.#size = Math.max(0, this.#size - size);
     }
+    await this.#owner.encodeWaiting(bytes, options, false);
+    await this.#owner.waitingTaken();
   }
 
   async #performStream(

@@ -169,6 +169,8 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   destroy(refusal: () => unknown): void {
     this.#over = true;
     this.#encoder = null;
+    // Who asks for room from now on must not wait for it.
+    this.#full = false;
     this.#drained?.reject(refusal());
     this.#drained = null;
   }

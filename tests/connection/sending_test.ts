@@ -140,6 +140,33 @@ test("what waits behind another message counts by its bytes, text as well", asyn
   await Promise.allSettled(sent);
 });
 
+for (const extensions of ["", "permessage-deflate"]) {
+  const name = extensions || "without compression";
+  test(`a Blob, and what waits behind it, counts once: ${name}`, async () => {
+    const { socket } = connect(undefined, {
+      extensions,
+      duplex: { capacity: 1000 },
+    });
+    const bytes = 200_000;
+    const noise = new Uint8Array(bytes);
+    for (let at = 0; at < bytes; at += 50_000) {
+      crypto.getRandomValues(noise.subarray(at, at + 50_000));
+    }
+    const sent = [socket.send(new Blob([noise])), socket.send(noise)];
+    assert.equal(socket.bufferedAmount, 2 * bytes);
+    // It is read, and compressed or written as far as there is room: what comes
+    // of its beginning waits for the transport then, beside all of it.
+    for (let turn = 0; turn < 50; turn++) await settled();
+    assert.ok(
+      socket.bufferedAmount < 2 * bytes + 100_000,
+      `${socket.bufferedAmount}`,
+    );
+    assert.ok(socket.bufferedAmount > bytes, `${socket.bufferedAmount}`);
+    socket.terminate();
+    await Promise.allSettled(sent);
+  });
+}
+
 test("text that waits is bounded by its bytes: past maxBufferedBytes the connection is dropped", async () => {
   const { socket } = connect(undefined, { maxBufferedBytes: 100_000 });
   socket.send(new ReadableStream<string>());
