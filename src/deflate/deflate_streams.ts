@@ -59,6 +59,10 @@ export class InflateStream extends TransformStream<Frame, Frame> {
  * a `FrameEncoderStream`. A frame says with `compress` whether its message shall
  * be compressed; otherwise `deflate.threshold` does.
  *
+ * Close, abort or cancel it in the end. With a context it may have a compressor
+ * of its own, and one that is only dropped counts on among those that there is
+ * memory for in a process.
+ *
  * @example
  * ```ts
  * import { DeflateStream, FrameEncoderStream, MessageEncoderStream } from "@weir/ws";

@@ -247,9 +247,13 @@ export class MessageQueue<
     coded: { readonly payload: Uint8Array | string },
   ): void {
     const counter = this.#counter;
+    // What is passed on as the text that it was has as many bytes as before.
+    const after = typeof coded.payload === "string"
+      ? payload.length
+      : coded.payload.length;
     counter.before += payload.length;
-    counter.after += coded.payload.length;
-    this.#bytesSinceTurn += Math.max(payload.length, coded.payload.length);
+    counter.after += after;
+    this.#bytesSinceTurn += Math.max(payload.length, after);
   }
 
   #isWhole(frame: Input): boolean {

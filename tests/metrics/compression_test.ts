@@ -111,6 +111,26 @@ for (const backend of backends) {
   });
 }
 
+test("text that does not become shorter counts by its bytes", () =>
+  serveOn(
+    "tcp",
+    { deflate: { threshold: 0 } },
+    echo,
+    async ({ server, open }) => {
+      const client = await open(offer);
+      const text = "\u{1f600} \u65e5\u672c\u8a9e";
+      client.send(opcodes.text, text);
+      const { reserved, payload } = await client.frame();
+      assert.equal(reserved, 0);
+      assert.equal(payload.toString(), text);
+      assert.deepEqual(server.metrics().sent.compression, {
+        plainBytes: payload.length,
+        compressedBytes: payload.length,
+        ratio: 1,
+      });
+    },
+  ));
+
 test("a context that is kept makes the second message smaller, and the counts show it", async () => {
   await serveOn(
     "tcp",
