@@ -77,14 +77,17 @@ export class WaitingMessages {
 
   /** Drops them all: they reject with the reason. */
   abandon(reason: unknown): void {
-    this.#reader?.cancel(reason).catch(() => {});
+    const reader = this.#reader;
     const tasks = this.#tasks;
     this.#tasks = [];
     this.#size = 0;
-    for (const { message, sent } of tasks) {
-      cancelUnread(message, reason);
-      sent.reject(reason);
-    }
+    for (const { sent } of tasks) sent.reject(reason);
+    // It may be within a broadcast, which nothing that a source does when it is
+    // cancelled may overtake.
+    queueMicrotask(() => {
+      reader?.cancel(reason).catch(() => {});
+      for (const { message } of tasks) cancelUnread(message, reason);
+    });
   }
 
   async #run(): Promise<void> {

@@ -180,6 +180,28 @@ test("a connection that closes sends what was published before", async () => {
   }
 });
 
+test("what a stream's source publishes when it is cancelled is behind the message that ended its connection", async () => {
+  const topics = new Topics();
+  const slow = join(topics, { maxBufferedBytes: 5000 });
+  const fast = join(topics);
+  const received = read(fast.peer, 3);
+  const sent = slow.socket.send(
+    new ReadableStream<string>({
+      cancel: () => void topics.publish("a", "cancelled"),
+    }),
+  );
+  const long = "x".repeat(6000);
+  try {
+    assert.equal(topics.publish("a", `${long} first`), 1);
+    topics.publish("a", "second");
+    assert.deepEqual(await received, [`${long} first`, "second", "cancelled"]);
+    await assert.rejects(sent);
+  } finally {
+    slow.socket.terminate();
+    fast.socket.terminate();
+  }
+});
+
 test("a close hook that publishes is called behind the publish() that dropped its client", async () => {
   let publishing = 0;
   let closed = 0;
