@@ -25,6 +25,8 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
+import { describe } from "../describe.ts";
 import type { Backplane, BackplaneReceiver } from "./backplane.ts";
 import { alreadySubscribed } from "./error.ts";
 
@@ -60,11 +62,20 @@ export interface NatsConnection {
 /** Options of {@linkcode NatsBackplane}. */
 export interface NatsBackplaneOptions {
   /**
-   * What every subject begins with, before the topic. Applications that share a
-   * NATS system have different ones. Default `"weir."`.
+   * What every subject begins with, before the topic: at most 512 characters.
+   * Applications that share a NATS system have different ones. Default `"weir."`.
    */
   prefix?: string;
 }
+
+/**
+ * A topic whose token would be longer goes by its hash: the server ends a
+ * connection that sends a line of more than 4 KiB.
+ */
+const longestToken = 1024;
+
+/** A beginning of a subject that leaves room for the rest in such a line. */
+const validPrefix = /^[^\s*>]{0,512}$/;
 
 /**
  * Relays topics over NATS: see the module. The connection is yours: you make it,
@@ -73,7 +84,8 @@ export interface NatsBackplaneOptions {
  *
  * A topic is the subject `weir.` + topic, where the topic is one token: what is
  * not a letter, a digit or one of `-_!~'()` is percent-encoded, so that `room.1`
- * is `weir.room%2E1`. A message must be smaller by 40 bytes than the server's
+ * is `weir.room%2E1`; one that would have more than 1,024 characters then is
+ * `weir.%%` and the SHA-256 of them. A message must be smaller by 40 bytes than the server's
  * `max_payload`, which is 1 MiB by default; one that is not is delivered locally,
  * and `onError` is told.
  */
@@ -107,10 +119,10 @@ export class NatsBackplane implements Backplane {
         }`,
       );
     }
-    if (typeof prefix !== "string" || !/^[^\s*>]*$/.test(prefix)) {
+    if (typeof prefix !== "string" || !validPrefix.test(prefix)) {
       throw new TypeError(
-        `the option \`prefix\` is the beginning of a subject, without white space, * and >, not ${
-          JSON.stringify(prefix)
+        `the option \`prefix\` is the beginning of a subject, of at most 512 characters, without white space, * and >, not ${
+          describe(prefix)
         }`,
       );
     }
@@ -159,6 +171,11 @@ export class NatsBackplane implements Backplane {
     const token = encodeURIComponent(topic.toWellFormed())
       .replaceAll(".", "%2E")
       .replaceAll("*", "%2A");
+    if (token.length > longestToken) {
+      const hash = createHash("sha256").update(token).digest("hex");
+      // No token begins like this.
+      return `${this.#prefix}%%${hash}`;
+    }
     // An empty token is not allowed.
     return this.#prefix + (token === "" ? "%" : token);
   }

@@ -218,6 +218,37 @@ test("on NATS, a topic is one token", () => {
   ]);
 });
 
+test("on NATS, a topic with a long name goes by its hash, as the server takes no long lines", () => {
+  const { connection, subjects } = recordingNats();
+  const prefix = "x".repeat(512);
+  const topics = [
+    "a".repeat(1024),
+    "a".repeat(1025),
+    "a".repeat(1026),
+    ".".repeat(342),
+    "\u623f".repeat(460),
+    "\u623f".repeat(460) + "\ud800",
+    "a".repeat(1_000_000),
+  ];
+  for (const options of [{}, { prefix }] as { prefix?: string }[]) {
+    const backplane = new NatsBackplane(connection, options);
+    for (const topic of topics) {
+      backplane.publish(topic, new Uint8Array(1));
+      backplane.publish(topic, new Uint8Array(1));
+    }
+    const used = subjects.splice(0);
+    assert.equal(new Set(used).size, topics.length);
+    for (const [index, subject] of used.entries()) {
+      assert.equal(subject, used[index - index % 2], "the same each time");
+    }
+    const rest = (options.prefix ?? "weir.").length;
+    assert.equal(used[0].slice(rest), topics[0]);
+    for (const subject of used.slice(2)) {
+      assert.match(subject.slice(rest), /^%%[0-9a-f]{64}$/);
+    }
+  }
+});
+
 test("on NATS, those who publish at the same time wait for one answer", async () => {
   const { connection, flushes } = recordingNats();
   const backplane = new NatsBackplane(connection);
@@ -255,7 +286,11 @@ test("what is no connection of NATS is refused, and so is a prefix that is no su
     );
   }
   const { connection } = recordingNats();
-  for (const prefix of ["a b.", "*.", ">", 1 as never]) {
-    assert.throws(() => new NatsBackplane(connection, { prefix }), TypeError);
+  const prefixes = ["a b.", "*.", ">", "x".repeat(513), 1 as never];
+  for (const prefix of prefixes) {
+    assert.throws(
+      () => new NatsBackplane(connection, { prefix }),
+      /^TypeError: the option `prefix` is the beginning of a subject, of at most 512/,
+    );
   }
 });
