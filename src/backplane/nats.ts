@@ -88,6 +88,11 @@ const validPrefix = /^[^\s*>]{0,512}$/;
  * `weir.%%` and the SHA-256 of them. A message must be smaller by 40 bytes than the server's
  * `max_payload`, which is 1 MiB by default; one that is not is delivered locally,
  * and `onError` is told.
+ *
+ * The server's permissions must allow to publish and to subscribe `weir.>`.
+ * `onError` is told of a subscription that they do not allow. Of a publish the
+ * server does not tell in its answer: it counts as handed over, and only the
+ * connection's `status()` has the error.
  */
 export class NatsBackplane implements Backplane {
   readonly #connection: NatsConnection;
@@ -145,19 +150,29 @@ export class NatsBackplane implements Backplane {
   /**
    * See {@linkcode Backplane.subscribe}.
    *
-   * @throws {Error} If the topic is subscribed already.
+   * @throws {Error} If the topic is subscribed already, the server refuses the
+   * subscription, or the connection was lost before it had answered.
    */
-  subscribe(topic: string, receive: BackplaneReceiver): Promise<void> {
+  async subscribe(topic: string, receive: BackplaneReceiver): Promise<void> {
     const subject = this.#subject(topic);
     if (this.#subscriptions.has(subject)) throw alreadySubscribed(topic);
+    let refusal: Error | null = null;
     const callback = (error: Error | null, message: NatsMessage): void => {
       if (error === null) receive(message.data as Uint8Array<ArrayBuffer>);
+      else refusal ??= error;
     };
     this.#subscriptions.set(
       subject,
       this.#connection.subscribe(subject, { callback }),
     );
-    return Promise.resolve();
+    try {
+      // What the server refuses it says before it answers this.
+      await this.#flushed();
+      if (refusal !== null) throw refusal;
+    } catch (error) {
+      this.unsubscribe(topic);
+      throw error;
+    }
   }
 
   /** See {@linkcode Backplane.unsubscribe}. */

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,8 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** The brokers that can be started. */
 export type BrokerName = "redis" | "nats";
+
+const configurationFile = "configuration";
 
 const commands: Record<
   BrokerName,
@@ -22,7 +24,12 @@ const commands: Record<
       ["--save", "", "--appendonly", "no"],
     ),
   ],
-  nats: (port) => ["nats-server", ["--addr", "127.0.0.1", "--port", `${port}`]],
+  nats: (port, folder) => [
+    "nats-server",
+    ["--config", join(folder, configurationFile)].concat(
+      ["--addr", "127.0.0.1", "--port", `${port}`],
+    ),
+  ],
 };
 
 /** A broker in a process of its own, which can be killed and started again. */
@@ -38,9 +45,14 @@ export class Broker {
     this.#folder = folder;
   }
 
-  /** Starts one. */
-  static async start(name: BrokerName): Promise<Broker> {
+  /**
+   * Starts one.
+   *
+   * @param configuration What NATS's file of configuration has.
+   */
+  static async start(name: BrokerName, configuration = ""): Promise<Broker> {
     const folder = await mkdtemp(join(tmpdir(), `weir-${name}-`));
+    await writeFile(join(folder, configurationFile), configuration);
     const broker = new Broker(name, await freePort(), folder);
     await broker.start();
     return broker;
