@@ -64,6 +64,8 @@ let publishFrom: (
  * nobody: the message waits for it, up to its `maxBufferedBytes`. What one
  * publishes to a topic arrives in the order of the calls.
  *
+ * A topic is any string; lone surrogates in it count as U+FFFD.
+ *
  * With a backplane, what is published reaches the subscribers in other processes
  * as well: each message at most once, and those that one process publishes on one
  * topic in their order. While its broker is away they reach the own process only.
@@ -161,19 +163,23 @@ export class Topics {
     return this.#publish(except, topic, message, options);
   }
 
-  /** How many connections are subscribed to a topic. */
+  /**
+   * How many connections are subscribed to a topic.
+   *
+   * @throws {TypeError} For a topic of another type.
+   */
   subscriberCount(topic: string): number {
-    return this.#local.count(topic);
+    return this.#local.count(checkTopic(topic));
   }
 
   /** What is published by anyone comes through here. */
   #publish(
     except: Outbound | null,
-    topic: string,
+    name: string,
     message: Publishable,
     { compress, lossy = false }: PublishOptions,
   ): number {
-    checkTopic(topic);
+    const topic = checkTopic(name);
     if (typeof message !== "string" && !isBinary(message)) {
       throw new TypeError(
         `a string, an ArrayBuffer or a view on one can be published, not ${
@@ -211,8 +217,8 @@ export class Member implements Membership {
   }
 
   /** See {@linkcode Membership}. */
-  subscribe(topic: string): void {
-    checkTopic(topic);
+  subscribe(name: string): void {
+    const topic = checkTopic(name);
     if (this.outbound.refusing) return;
     this.#names ??= new Set();
     this.#names.add(topic);
@@ -220,8 +226,8 @@ export class Member implements Membership {
   }
 
   /** See {@linkcode Membership}. */
-  unsubscribe(topic: string): void {
-    checkTopic(topic);
+  unsubscribe(name: string): void {
+    const topic = checkTopic(name);
     if (this.#names?.delete(topic)) this.#local.delete(topic, this.outbound);
   }
 
@@ -255,8 +261,9 @@ export function checkTopics(topics: unknown): Topics {
   );
 }
 
-function checkTopic(topic: unknown): void {
-  if (typeof topic === "string") return;
+/** Gives a topic the name that it has at every broker: those know UTF-8 only. */
+function checkTopic(topic: unknown): string {
+  if (typeof topic === "string") return topic.toWellFormed();
   throw new TypeError(`a topic is a string, not ${describe(topic)}`);
 }
 

@@ -266,6 +266,31 @@ test("a subscription that fails is tried again", async () => {
   });
 });
 
+test("topics that differ in lone surrogates only are one, in every process", async () => {
+  const broker = new MemoryBroker();
+  await withTwo(broker, async (first, second) => {
+    const here = await Subscriber.open(first.server.url);
+    const there = await Subscriber.open(second.server.url);
+    for (const { server } of [first, second]) {
+      for (const socket of server.sockets) {
+        socket.subscribe("a\ud800");
+        socket.subscribe("a\udfff");
+      }
+    }
+    await until(() => broker.count("a\ufffd") === 2, "the subscriptions");
+    assert.equal(first.server.publish("a\ud801", "once"), 1);
+    assert.equal(first.server.publish("a\ufffd", "again"), 1);
+    for (const subscriber of [here, there]) {
+      assert.deepEqual(await subscriber.take(2), ["once", "again"]);
+    }
+    assert.deepEqual(
+      broker.calls.filter((call) => !call.endsWith(" ")),
+      ["subscribe a\ufffd", "subscribe a\ufffd"],
+    );
+    assert.deepEqual(errors(first), []);
+  });
+});
+
 test("one that says that it is not connected is not called, and told of once", async () => {
   const broker = new MemoryBroker();
   let connected = true;
