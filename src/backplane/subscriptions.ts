@@ -19,6 +19,8 @@ interface Subscription {
   held: boolean;
   /** Whether a call is under way: the next one waits for it. */
   busy: boolean;
+  /** What it fails with, as far as `onError` knows. */
+  told: string | null;
   receive: BackplaneReceiver;
 }
 
@@ -59,6 +61,7 @@ export class Subscriptions {
         wanted: true,
         held: false,
         busy: false,
+        told: null,
         receive: this.#createReceiver(topic),
       });
     } else {
@@ -109,7 +112,7 @@ export class Subscriptions {
         ? this.#backplane.subscribe(topic, receive)
         : this.#backplane.unsubscribe(topic);
     } catch (error) {
-      this.#onFailed(topic, error);
+      this.#onFailed(topic, subscription, error);
       return;
     }
     if (typeof answer?.then !== "function") {
@@ -122,12 +125,13 @@ export class Subscriptions {
       this.#onSettled(topic, subscription);
     }, (error) => {
       subscription.busy = false;
-      this.#onFailed(topic, error);
+      this.#onFailed(topic, subscription, error);
     });
   }
 
   #onSettled(topic: string, subscription: Subscription): void {
     subscription.held = !subscription.held;
+    subscription.told = null;
     if (subscription.held) this.#failures = 0;
     // What is published from now on is not missed.
     else subscription.receive = this.#createReceiver(topic);
@@ -135,9 +139,12 @@ export class Subscriptions {
     this.#settle(topic);
   }
 
-  #onFailed(topic: string, error: unknown): void {
+  #onFailed(topic: string, subscription: Subscription, error: unknown): void {
     if (this.#waiting.size === 0) this.#failures++;
-    this.#health.failed(error);
+    // One that is refused fails again and again, while all else succeeds.
+    const failure = String(error);
+    if (subscription.told !== failure) this.#health.failed(error);
+    subscription.told = failure;
     this.#wait(topic);
   }
 

@@ -13,6 +13,8 @@ export class MemoryBroker {
   away: Error | null = null;
   /** Whether it throws then, rather than rejecting. */
   throws = false;
+  /** The topics that nobody may subscribe. */
+  readonly refused = new Set<string>();
   /** Whether it answers. */
   silent = false;
 
@@ -35,6 +37,7 @@ export class MemoryBroker {
       subscribe: (topic, receive) =>
         attempt(() => {
           this.calls.push(`subscribe ${topic}`);
+          if (this.refused.has(topic)) throw new Error(`no ${topic}`);
           const receivers = this.receivers.get(topic) ?? new Map();
           this.receivers.set(topic, receivers.set(backplane, receive));
         }),

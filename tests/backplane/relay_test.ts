@@ -266,6 +266,40 @@ test("a subscription that fails is tried again", async () => {
   });
 });
 
+test("a subscription that is refused is told of once, though all else succeeds", async () => {
+  const broker = new MemoryBroker();
+  broker.refused.add("secret");
+  await withTwo(broker, async (first) => {
+    const news = await subscriber(first, "news", broker, 1);
+    await Subscriber.open(first.server.url + "secret");
+    const attempts = () =>
+      broker.calls.filter((call) => call === "subscribe secret").length;
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await until(() => attempts() === attempt, `attempt ${attempt}`);
+      first.server.publish("news", "here");
+      assert.equal(await news.next(), "here");
+      await until(() => state(first).connected, "the answer");
+    }
+    const [error, ...others] = errors(first);
+    assert.match(error.message, /refuses what it is given/);
+    assert.match(String(error.cause), /no secret/);
+    assert.deepEqual(others, []);
+    // What it fails with now is something else.
+    broker.away = new Error("connection refused");
+    await until(() => first.errors.length > 0, "an error");
+    assert.equal(errors(first)[0].cause, broker.away);
+    broker.away = null;
+    // Once it was made, the next failure is another.
+    broker.refused.clear();
+    await until(() => broker.count("secret") === 1, "the subscription");
+    broker.away = new Error("connection refused");
+    for (const socket of first.server.sockets) socket.unsubscribe("secret");
+    await until(() => first.errors.length > 0, "an error");
+    assert.equal(errors(first)[0].cause, broker.away);
+    broker.away = null;
+  });
+});
+
 test("topics that differ in lone surrogates only are one, in every process", async () => {
   const broker = new MemoryBroker();
   await withTwo(broker, async (first, second) => {
