@@ -192,6 +192,11 @@ export class DenoTlsTransport implements Transport {
   readonly #connection: DenoConnection;
   readonly #onRead = (length: number | null): void => this.#read(length);
   readonly #onError = (error: Error): void => this.#fail(error);
+  readonly #onReadError = (error: Error): void => {
+    // TCP has ended without a close_notify, which is an end on Node and Bun, too.
+    if (error.name === "UnexpectedEof") this.#read(null);
+    else this.#fail(error);
+  };
   #receiver: TransportReceiver | null = null;
   #memory = new Uint8Array(leastReadLength);
   #reading = false;
@@ -285,7 +290,7 @@ export class DenoTlsTransport implements Transport {
       this.#receiver === null
     ) return;
     this.#reading = true;
-    this.#connection.read(this.#memory).then(this.#onRead, this.#onError);
+    this.#connection.read(this.#memory).then(this.#onRead, this.#onReadError);
   }
 
   #read(length: number | null): void {
@@ -387,7 +392,8 @@ export class DenoTlsTransport implements Transport {
   }
 }
 
-function closeQuietly(connection: DenoConnection): void {
+/** Drops a connection, unless that is done already. */
+export function closeQuietly(connection: { close(): void }): void {
   try {
     connection.close();
   } catch {

@@ -1,6 +1,7 @@
 // How a connection of the client ends, before and after it is open.
 
 import assert from "node:assert/strict";
+import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import {
   type CloseResult,
@@ -278,5 +279,40 @@ test("await using, or its method, closes with 1000", async () => {
     const unopened = new WebSocketStream(server.url);
     await within(unopened[Symbol.asyncDispose](), "the end");
     await failureOf(unopened, /close\(\) was called before/);
+  });
+});
+
+test("the end of TCP without a close_notify is an end on both sides", async () => {
+  const lost = Promise.withResolvers<unknown>();
+  await serveOn("tls", {}, {
+    open(socket) {
+      socket.closed.catch(lost.resolve);
+      return socket.send("hello");
+    },
+  }, async ({ server }) => {
+    const ends: Socket[] = [];
+    await withTcpServer((near) => {
+      const far = connect({
+        port: Number(new URL(server.url).port),
+        host: "127.0.0.1",
+        allowHalfOpen: true,
+      });
+      far.on("error", () => {});
+      near.on("data", (chunk) => far.write(chunk));
+      far.on("data", (chunk) => near.write(chunk));
+      ends.push(near, far);
+    }, async ({ url }) => {
+      const { stream, socket } = await open(url.replace("ws", "wss"));
+      const reader = socket.readable.getReader();
+      assert.equal((await within(reader.read(), "hello")).value, "hello");
+      for (const end of ends) end.end();
+      const here = stream.closed.catch((error) => error);
+      for (const end of [here, lost.promise]) {
+        const error = await within(end, "the end");
+        assert.match(String(error), /the peer ended TCP without a Close frame/);
+        assert.equal((error as WebSocketError).closeCode, 1006);
+      }
+      for (const end of ends) end.destroy();
+    });
   });
 });

@@ -166,3 +166,18 @@ test("deno: a failing closeWrite() closes, as the peer is gone", async () => {
   assert.equal(receiver.error, null);
   assert.equal(socket.dropped, true);
 });
+
+test("deno: the end of TCP without a close_notify is an end, and no failure", async () => {
+  const { socket, receiver } = started();
+  await socket.deliver(someBytes(10));
+  const error = new Error("peer closed connection");
+  error.name = "UnexpectedEof";
+  await socket.fail(error);
+  assert.deepEqual(receiver.events, ["receive", "end"]);
+  assert.equal(socket.dropped, false);
+  socket.transport.end();
+  await settled();
+  assert.deepEqual(receiver.events, ["receive", "end", "closed"]);
+  assert.equal(receiver.error, null);
+  assert.equal(socket.dropped, true);
+});
