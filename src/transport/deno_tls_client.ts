@@ -5,7 +5,11 @@
  *
  * @module
  */
-import { type DenoConnection, DenoTlsTransport } from "./deno_tls_socket.ts";
+import {
+  closeQuietly,
+  type DenoConnection,
+  DenoTlsTransport,
+} from "./deno_tls_socket.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
 
 /** Where to connect to. */
@@ -55,6 +59,10 @@ export async function connectDenoTls(
     hostname,
     caCerts: [...caCerts],
     alpnProtocols: ["http/1.1"],
+  }).catch((error) => {
+    // It is still there where TLS knows no such name.
+    closeQuietly(tcp);
+    throw error;
   });
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);
