@@ -383,6 +383,8 @@ export class DenoTlsTransport implements Transport {
     this.#unsent = [];
     this.#waiting = [];
     this.#buffered = 0;
+    // While bytes wait for a peer that reads nothing, Deno keeps the TCP
+    // connection open all the same.
     closeQuietly(this.#connection);
     // As with a socket, the end is told after the call that caused it.
     queueMicrotask(() => {
