@@ -50,7 +50,10 @@ import { acceptValue } from "./handshake/request.ts";
 import type { ReceivedResponse } from "./handshake/response_reader.ts";
 import { checkProtocols } from "./handshake/subprotocol.ts";
 import { connectSocket } from "./transport/client_socket.ts";
-import { exchangeHandshake } from "./transport/handshake_exchange.ts";
+import {
+  exchangeHandshake,
+  HandshakeTimeout,
+} from "./transport/handshake_exchange.ts";
 import { NodeSocketTransport } from "./transport/node_socket.ts";
 import { afterThisTurn } from "./turn.ts";
 
@@ -246,8 +249,10 @@ export class WebSocketStream {
       else signal?.addEventListener("abort", onAbort);
       await this.#connect(opening.signal);
     } catch (error) {
-      const failure = opening.signal.aborted
-        ? opening.signal.reason
+      const { aborted, reason } = opening.signal;
+      // A refusal that had come by then says more than that time was up.
+      const failure = aborted && !(reason instanceof HandshakeTimeout)
+        ? reason
         : toFailure(error, this.#target);
       this.#opened.reject(failure);
       this.#closed.reject(failure);
@@ -275,7 +280,7 @@ export class WebSocketStream {
         formatClientRequest(this.#request),
         signal,
       );
-      signal.throwIfAborted();
+      if (response.head.status === 101) signal.throwIfAborted();
       this.#start(new NodeSocketTransport(socket, true), response);
     } catch (error) {
       socket.destroy();
@@ -376,6 +381,9 @@ function requestOf(request: ClientRequest): Request {
 
 function toFailure(error: unknown, { url }: ClientTarget): unknown {
   if (error instanceof WebSocketError) return error;
+  if (error instanceof HandshakeTimeout) {
+    return new WebSocketError(error.message);
+  }
   // One for each address of a name.
   const errors = error instanceof AggregateError ? error.errors : [error];
   const messages = errors.map((error) =>
@@ -387,8 +395,8 @@ function toFailure(error: unknown, { url }: ClientTarget): unknown {
   );
 }
 
-function tooSlow(milliseconds: number): WebSocketError {
-  return new WebSocketError(
+function tooSlow(milliseconds: number): HandshakeTimeout {
+  return new HandshakeTimeout(
     `the handshake was not done within handshakeTimeout (${milliseconds} ms)`,
   );
 }

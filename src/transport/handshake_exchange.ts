@@ -12,12 +12,16 @@ import {
 /** Milliseconds that are waited for the body of a refusal. */
 const bodyTimeout = 1000;
 
+/** The reason of a signal that aborts because the handshake takes too long. */
+export class HandshakeTimeout extends Error {}
+
 /**
  * Writes a request and reads the response.
  *
  * @param socket A connected socket. It is paused afterwards.
  * @param request The request's head.
- * @param signal Gives up when it aborts.
+ * @param signal Gives up when it aborts; with a {@linkcode HandshakeTimeout}, what
+ * has come of a refusal is returned as it is.
  * @throws {WebSocketError} If what comes is no response.
  * @throws The socket's error, or the signal's reason.
  */
@@ -59,14 +63,17 @@ export function exchangeHandshake(
   };
   const onError = (error: Error): void =>
     settleWith(() => {
-      // A server that refuses may reset the connection behind its answer.
+      // What has come of a refusal says more than that the rest does not.
       if (reader.head !== null) return reader.finish();
       throw error;
     });
-  const onAbort = (): void =>
+  const onAbort = (): void => {
+    const { reason } = signal;
+    if (reason instanceof HandshakeTimeout) return onError(reason);
     settleWith(() => {
-      throw signal.reason;
+      throw reason;
     });
+  };
   if (signal.aborted) {
     reject(signal.reason);
     return promise;

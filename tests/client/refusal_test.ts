@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WebSocketStream } from "../../mod.ts";
+import { WebSocketError, WebSocketStream } from "../../mod.ts";
 import { withRawServer } from "../support/raw_server.ts";
 import { within } from "../support/serve_on.ts";
 import { failureOf } from "./harness.ts";
@@ -119,3 +119,43 @@ test("a body that does not come is not waited for", async () => {
     await within(whenEmpty(), "the end of the connection");
   });
 });
+
+for (const head of ["HTTP/1.1 401 \r\n", "HTTP/1.1 401 \r\n\r\nWho"]) {
+  const whole = head.includes("\r\n\r\n");
+  test(`when handshakeTimeout is over, ${whole ? "a refusal whose body is still to come is told" : "half a head is not"}`, async () => {
+    await withRawServer(({ socket }) => {
+      socket.write(head);
+    }, async ({ url, whenEmpty }) => {
+      const error = await failureOf(
+        new WebSocketStream(url, { handshakeTimeout: 500 }),
+        whole ? /answered 401 .*: "Who"$/ : /handshakeTimeout \(500 ms\)$/,
+      );
+      const { cause } = error as { cause?: unknown };
+      if (whole) assert.equal((cause as Response).status, 401);
+      else assert.equal(cause, undefined);
+      await within(whenEmpty(), "the end of the connection");
+    });
+  });
+}
+
+for (const by of ["the signal", "close()"]) {
+  test(`${by} gives up a handshake though it is refused already`, async () => {
+    const answered = Promise.withResolvers<void>();
+    await withRawServer(({ socket }) => {
+      socket.write("HTTP/1.1 401 \r\n\r\nWho", () => answered.resolve());
+    }, async ({ url, whenEmpty }) => {
+      const given = new AbortController();
+      const stream = new WebSocketStream(url, { signal: given.signal });
+      await answered.promise;
+      // Long enough for the head to arrive, and not for the wait for the body.
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const reason = new WebSocketError("enough");
+      if (by === "close()") stream.close({ closeCode: 4000, reason: "enough" });
+      else given.abort(reason);
+      const error = await failureOf(stream, /enough|close\(\) was called/);
+      if (by === "close()") assert.equal(error.closeCode, 4000);
+      else assert.equal(error, reason);
+      await within(whenEmpty(), "the end of the connection");
+    });
+  });
+}
