@@ -207,7 +207,9 @@ export class Session
 
   /** Sends a ping; resolves with milliseconds when its pong arrives. */
   ping(payload: Uint8Array | undefined): Promise<number> {
-    if (this.#state !== "open") return rejected(this.refusal);
+    if (this.#state !== "open") {
+      return rejected(this.#closing?.failure ?? this.refusal);
+    }
     this.#pings ??= new PendingPings();
     const { message, answered } = this.#pings.add(payload);
     this.outbound.control(message);

@@ -136,6 +136,15 @@ test("pings that wait are rejected when the connection ends, later ones at once"
   lost.peer.destroy();
   const error = await rejectionOf(pending);
   assert.equal(error, await rejectionOf(lost.socket.closed));
+  assert.equal(await rejectionOf(lost.socket.ping()), error);
+  assert.equal(await rejectionOf(lost.socket.send("x")), error);
+
+  const broken = connect();
+  await broken.peer.send(3, "a reserved opcode");
+  await settled();
+  const failure = await rejectionOf(broken.socket.ping()) as WebSocketError;
+  assert.equal(failure.closeCode, 1002);
+  assert.equal(await rejectionOf(broken.socket.send("x")), failure);
 
   const closing = connect();
   closing.socket.close();
