@@ -21,7 +21,8 @@ export type {
 } from "./src/backplane/backplane.ts";
 export { BackplaneError } from "./src/backplane/error.ts";
 export type { BackplaneState } from "./src/backplane/health.ts";
-export { WebSocketStream, type WebSocketStreamOptions } from "./src/client.ts";
+export { WebSocketStream } from "./src/client.ts";
+export type { WebSocketStreamOptions } from "./src/client_options.ts";
 export { type CloseBody, CloseCode } from "./src/close.ts";
 export {
   FrameDecoder,

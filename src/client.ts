@@ -5,6 +5,14 @@
  */
 import { createHash } from "node:crypto";
 import {
+  checkCaCerts,
+  checkOptions,
+  checkSignal,
+  readHeaders,
+  readProtocols,
+  type WebSocketStreamOptions,
+} from "./client_options.ts";
+import {
   checkCloseOptions,
   type CloseOptions,
   WebSocketConnection,
@@ -12,7 +20,6 @@ import {
 import { createContext } from "./connection/context.ts";
 import { createDeferred, type Deferred } from "./connection/deferred.ts";
 import {
-  type ConnectionOptions,
   milliseconds,
   resolveConnectionOptions,
   type ResolvedConnectionOptions,
@@ -20,7 +27,6 @@ import {
 import type { CloseInfo } from "./connection/closing.ts";
 import { Session, type SessionOwner } from "./connection/session.ts";
 import {
-  type DeflateOptions,
   type ResolvedDeflateOptions,
   resolveDeflateOptions,
 } from "./deflate/options.ts";
@@ -30,10 +36,8 @@ import {
   offersFor,
   prepareDeflate,
 } from "./deflate/permessage_deflate.ts";
-import { describe } from "./describe.ts";
 import { WebSocketError } from "./error.ts";
 import {
-  checkRequestHeaders,
   type ClientRequest,
   clientRequestHeaders,
   createHandshakeKey,
@@ -45,10 +49,8 @@ import {
 } from "./handshake/client_response.ts";
 import { type ClientTarget, parseClientUrl } from "./handshake/client_url.ts";
 import { formatExtensions } from "./handshake/extension_header.ts";
-import type { HeaderEntry } from "./handshake/header.ts";
 import { acceptValue } from "./handshake/request.ts";
 import type { ReceivedResponse } from "./handshake/response_reader.ts";
-import { checkProtocols } from "./handshake/subprotocol.ts";
 import { connectSocket } from "./transport/client_socket.ts";
 import {
   exchangeHandshake,
@@ -56,37 +58,6 @@ import {
 } from "./transport/handshake_exchange.ts";
 import { NodeSocketTransport } from "./transport/node_socket.ts";
 import { afterThisTurn } from "./turn.ts";
-
-/** Options of {@linkcode WebSocketStream}. */
-export interface WebSocketStreamOptions extends ConnectionOptions {
-  /**
-   * The subprotocols to offer, the preferred one first. Where there are any, the
-   * server must choose one of them, as in browsers. Default none.
-   */
-  protocols?: string | readonly string[];
-  /** Gives up the handshake when it aborts. Once the connection is open, it does nothing. */
-  signal?: AbortSignal;
-  /**
-   * Further headers of the request, such as `Authorization`, `Cookie` or
-   * `Origin`. Default none.
-   */
-  headers?: ConstructorParameters<typeof Headers>[0];
-  /**
-   * Compression of messages (permessage-deflate, RFC 7692), which is offered to
-   * the server: `false` for none, or how. Default `true`.
-   */
-  deflate?: boolean | DeflateOptions;
-  /**
-   * Certificates of authorities of your own, as PEM, which are trusted for
-   * `wss:` beside the well-known ones. Default none.
-   */
-  caCerts?: readonly string[];
-  /**
-   * Milliseconds that the handshake may take: the name, TCP, TLS and HTTP
-   * together. Default 10,000; `Infinity` for no limit.
-   */
-  handshakeTimeout?: number;
-}
 
 /**
  * A WebSocket client, in the shape of the WebSocketStream proposal.
@@ -156,6 +127,7 @@ export class WebSocketStream {
    */
   constructor(url: string | URL, options: WebSocketStreamOptions = {}) {
     this.#target = parseClientUrl(url);
+    checkOptions(options);
     this.#options = options;
     this.#connectionOptions = resolveConnectionOptions(options);
     this.#handshakeTimeout = milliseconds(options, "handshakeTimeout", 10_000);
@@ -325,48 +297,6 @@ const nobody: SessionOwner = {
 
 function sha1(text: string): string {
   return createHash("sha1").update(text).digest("base64");
-}
-
-function readProtocols(
-  protocols: string | readonly string[] = [],
-): readonly string[] {
-  const list = typeof protocols === "string" ? [protocols] : [...protocols];
-  try {
-    checkProtocols(list);
-  } catch (error) {
-    throw new DOMException((error as Error).message, "SyntaxError");
-  }
-  return list;
-}
-
-function readHeaders(
-  headers: WebSocketStreamOptions["headers"],
-): HeaderEntry[] {
-  if (headers === undefined) return [];
-  // Names keep their case where they are given in pairs.
-  const entries = Array.isArray(headers)
-    ? headers.map(([name, value]): HeaderEntry => [name, value])
-    : [...new Headers(headers)];
-  checkRequestHeaders(entries);
-  return entries;
-}
-
-function checkCaCerts(caCerts: readonly string[] | undefined): void {
-  if (caCerts === undefined) return;
-  if (
-    !Array.isArray(caCerts) || !caCerts.every((pem) => typeof pem === "string")
-  ) {
-    throw new TypeError(
-      "caCerts is an array of strings, each a certificate as PEM",
-    );
-  }
-}
-
-function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal === undefined || typeof signal.addEventListener === "function") {
-    return;
-  }
-  throw new TypeError(`signal is an AbortSignal, not ${describe(signal)}`);
 }
 
 function requestOf(request: ClientRequest): Request {

@@ -15,6 +15,7 @@ const layers: readonly (readonly string[])[] = [
     "deadlines.ts",
     "describe.ts",
     "error.ts",
+    "pem.ts",
     "turn.ts",
   ],
   // What the layers below count; who asks for it stands behind `topics/`.
@@ -33,6 +34,7 @@ const layers: readonly (readonly string[])[] = [
   [
     "accept.ts",
     "client.ts",
+    "client_options.ts",
     "fetch.ts",
     "listener.ts",
     "serve.ts",

@@ -95,11 +95,38 @@ for (
     [{ deflate: { clientMaxWindowBits: 7 } }, RangeError],
     [{ deflate: "yes" }, TypeError],
     [{ caCerts: "PEM" }, TypeError],
+    [{ caCerts: null }, TypeError],
     [{ caCerts: [new Uint8Array(1)] }, TypeError],
     [{ signal: true }, TypeError],
   ] as const
 ) {
   test(`the options ${JSON.stringify(options)} are a ${error.name}`, () => {
     assert.throws(construct(options), error);
+  });
+}
+
+for (const given of ["/etc/ca.pem", "", new Uint8Array(1), null]) {
+  const shown = typeof given === "string" ? JSON.stringify(given) : given;
+  test(`caCerts with ${shown}, which is no PEM, are refused with the reason`, () => {
+    assert.throws(
+      construct({ caCerts: ["-----BEGIN CERTIFICATE-----\n", given] }),
+      /^TypeError: caCerts\[1\] is the text of a PEM file, not .*: if the file is at a path, read it/,
+    );
+  });
+}
+
+test("a signal that is null is refused in words of its own", () => {
+  assert.throws(
+    construct({ signal: null }),
+    /^TypeError: signal is an AbortSignal, not null$/,
+  );
+});
+
+for (const options of [null, "chat", ["chat"], 1]) {
+  test(`${JSON.stringify(options)} in place of the options is refused`, () => {
+    assert.throws(
+      () => new WebSocketStream("ws://127.0.0.1:1/", options as never),
+      /^TypeError: the options of a WebSocketStream are an object, .* not /,
+    );
   });
 }
