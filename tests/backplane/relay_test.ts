@@ -275,7 +275,7 @@ test("a subscription that is refused is told of once, though all else succeeds",
     const attempts = () =>
       broker.calls.filter((call) => call === "subscribe secret").length;
     for (let attempt = 1; attempt <= 3; attempt++) {
-      await until(() => attempts() === attempt, `attempt ${attempt}`);
+      await until(() => attempts() >= attempt, `attempt ${attempt}`);
       first.server.publish("news", "here");
       assert.equal(await news.next(), "here");
       await until(() => state(first).connected, "the answer");

@@ -127,8 +127,8 @@ for (const head of ["HTTP/1.1 401 \r\n", "HTTP/1.1 401 \r\n\r\nWho"]) {
       socket.write(head);
     }, async ({ url, whenEmpty }) => {
       const error = await failureOf(
-        new WebSocketStream(url, { handshakeTimeout: 500 }),
-        whole ? /answered 401 .*: "Who"$/ : /handshakeTimeout \(500 ms\)$/,
+        new WebSocketStream(url, { handshakeTimeout: 900 }),
+        whole ? /answered 401 .*: "Who"$/ : /handshakeTimeout \(900 ms\)$/,
       );
       const { cause } = error as { cause?: unknown };
       if (whole) assert.equal((cause as Response).status, 401);
