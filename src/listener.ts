@@ -19,6 +19,7 @@ import type {
 import { describe } from "./describe.ts";
 import type { HandshakeRequest } from "./handshake/request.ts";
 import { HandshakeError } from "./handshake/response.ts";
+import { checkPem } from "./pem.ts";
 import { superviseOnBun } from "./transport/bun_http.ts";
 import { isBun, listenOnBun } from "./transport/bun_socket.ts";
 import { isDeno, listenOnDeno } from "./transport/deno_tls_socket.ts";
@@ -321,8 +322,8 @@ export function checkListenOptions(options: ListenOptions): void {
       } is missing`,
     );
   }
-  checkPem("cert", cert);
-  checkPem("key", key);
+  if (cert !== undefined) checkPem("cert", cert);
+  if (key !== undefined) checkPem("key", key);
 }
 
 function checkName(
@@ -337,18 +338,6 @@ function checkName(
     `${name} is a string that is not empty, ${meaning}, not ${
       describe(value)
     }: leave it out for the default`,
-  );
-}
-
-/** A path or a `Buffer` in place of the text fails with OpenSSL's words otherwise. */
-function checkPem(name: "cert" | "key", value: unknown): void {
-  if (value === undefined) return;
-  if (typeof value === "string" && value.includes("-----BEGIN ")) return;
-  const given = typeof value === "string"
-    ? `a string without a line "-----BEGIN …-----"`
-    : describe(value);
-  throw new TypeError(
-    `${name} is the text of a PEM file, not ${given}: if the file is at a path, read it as UTF-8 and give what it holds`,
   );
 }
 
