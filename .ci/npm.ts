@@ -15,10 +15,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { outputFolder, OutputFolderError } from "./output_folder.ts";
 
 /** What `deno.json` says that the package needs. */
 interface Configuration {
@@ -29,13 +30,10 @@ interface Configuration {
 }
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const { values } = parseArgs({
-  options: { outdir: { type: "string", default: join(root, "dist") } },
-});
-const folder = values.outdir;
 const configuration: Configuration = JSON.parse(
   readFileSync(join(root, "deno.json"), "utf8"),
 );
+const folder = readFolder();
 const entries: Record<string, string> =
   typeof configuration.exports === "string"
     ? { ".": configuration.exports }
@@ -46,16 +44,49 @@ compile(Object.values(entries), folder);
 for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
   if (name.endsWith(".d.ts")) nameDeclarations(join(folder, name));
 }
-// What the README points to is to be found in the package as well.
-const documents = ["docs", "bench/results.md", "bench/results.svg"];
-for (const name of ["README.md", "CHANGELOG.md", "LICENSE", ...documents]) {
-  cpSync(join(root, name), join(folder, name), { recursive: true });
+// What the README and the pages point to is to be found in the package as well.
+const documents = [
+  "README.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "LICENSE",
+  "SECURITY.md",
+  "autobahn/README.md",
+  "bench/README.md",
+  "bench/results.md",
+  "bench/results.svg",
+  "docs",
+  "examples",
+  "src/demonstration/prometheus.ts",
+];
+for (const name of documents) {
+  cpSync(join(root, name), join(folder, name), {
+    recursive: true,
+    filter: (path) => basename(path) !== "node_modules",
+  });
 }
 writeFileSync(
   join(folder, "package.json"),
   JSON.stringify(packageDescription(configuration, entries), null, 2) + "\n",
 );
 console.log(`${configuration.name}@${configuration.version}: ${folder}`);
+
+/** The folder to build into. Ends the program on flags that can't be used. */
+function readFolder(): string {
+  try {
+    const { values } = parseArgs({
+      options: { outdir: { type: "string", default: join(root, "dist") } },
+    });
+    return outputFolder(values.outdir, root, configuration.name);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    const isExplained = error instanceof OutputFolderError ||
+      code?.startsWith("ERR_PARSE_ARGS") === true;
+    if (!isExplained) throw error;
+    console.error(`npm.ts: ${message}`);
+    process.exit(2);
+  }
+}
 
 /** Compiles the entry points and what they import. Ends the program on errors. */
 function compile(files: string[], outDir: string): void {

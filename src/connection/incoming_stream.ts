@@ -32,11 +32,11 @@ const highWaterMark = { highWaterMark: 0 };
 
 /**
  * A stream that holds nothing itself: it asks for a message when its reader does.
- * It is its own `UnderlyingDefaultSource`, as closures would weigh more than the
- * rest of it.
+ * It is its own underlying source, as closures would weigh more than the rest of
+ * it. It does not say so with `implements`: `UnderlyingDefaultSource` is a type of
+ * the DOM, which programs for Node need not have.
  */
-export abstract class IncomingStream<Item>
-  implements UnderlyingDefaultSource<Item> {
+export abstract class IncomingStream<Item> {
   /** What the application reads. */
   readonly stream: ReadableStream<Item>;
   readonly #source: IncomingSource;

@@ -20,6 +20,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { outputFolder } from "../../.ci/output_folder.ts";
 import {
   findRuntime,
   type Runtime,
@@ -48,7 +49,11 @@ before(() => {
   built = join(folder, "dist");
   project = join(folder, "project");
   installed = join(project, "node_modules", "@weir", "ws");
-  runScript(join(root, ".ci", "npm.ts"), ["--outdir", built], root);
+  // From elsewhere, and twice: the second one replaces the first.
+  mkdirSync(built);
+  writeFileSync(join(built, "package.json"), `{"name":"@weir/ws"}`);
+  writeFileSync(join(built, "old.md"), "an earlier build");
+  runScript(join(root, ".ci", "npm.ts"), ["--outdir", "dist"], folder);
   run(findRuntime("bun"), ["pm", "pack", "--destination", folder], built);
   const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
   assert.ok(tarball, "nothing was packed");
@@ -142,11 +147,83 @@ test("the package has what it should, and depends on nothing", () => {
   }
   const names = readdirSync(installed, { recursive: true, encoding: "utf8" });
   const others = names.filter((name) =>
-    /\.\w+$/.test(name) &&
+    /\.\w+$/.test(name) && !name.startsWith("examples") &&
     !/(?:\.js|\.js\.map|\.d\.ts|\.md|\/results\.svg|package\.json)$/.test(name)
   );
-  assert.deepEqual(others, []);
-  assert.deepEqual(names.filter((name) => name.includes("demonstration")), []);
+  // The page about metrics has it copied.
+  const copied = join("src", "demonstration", "prometheus.ts");
+  assert.deepEqual(others, [copied]);
+  assert.deepEqual(
+    names.filter((name) => /demonstration.*\.|old\.md/.test(name)),
+    [copied],
+  );
+});
+
+test("what the package's pages link to is in the package", () => {
+  const pages = readdirSync(installed, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"));
+  assert.ok(pages.length > 10, `${pages}`);
+  const broken: string[] = [];
+  for (const page of pages) {
+    const text = readFileSync(join(installed, page), "utf8")
+      .replaceAll(/^```.*?^```$/gms, "");
+    for (const [, target] of text.matchAll(/\]\(([^)\s#]+)[^)]*\)/g)) {
+      if (/^(?:https?|mailto):/.test(target)) continue;
+      if (!existsSync(join(installed, dirname(page), target))) {
+        broken.push(`${page}: ${target}`);
+      }
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+test("the build deletes nothing but an earlier build", () => {
+  const other = join(folder, "other");
+  mkdirSync(join(other, "empty"), { recursive: true });
+  writeFileSync(join(other, "package.json"), `{"name":"weir"}`);
+  const file = join(other, "package.json");
+  const claim = (path: string) => outputFolder(path, root, "@weir/ws");
+  for (
+    const [path, why] of [
+      [other, /has other files in it/],
+      [file, /is no folder/],
+      [root, /holds the repository/],
+      [dirname(dirname(root)), /holds the repository/],
+      ["/", /holds the repository/],
+      ["", /is empty/],
+      [join(root, "docs"), /has other files in it/],
+    ] as const
+  ) {
+    assert.throws(() => claim(path), {
+      name: "OutputFolderError",
+      message: why,
+    }, path);
+  }
+  assert.equal(claim(join(other, "new")), join(other, "new"));
+  assert.equal(claim(join(other, "empty")), join(other, "empty"));
+  assert.equal(claim(built), built);
+  assert.equal(claim(join(root, "..dist")), join(root, "..dist"));
+});
+
+test("flags that the build can't use end it with 2, in one line", () => {
+  const { program, arguments: before } = scriptCommand(
+    join(root, ".ci", "npm.ts"),
+  );
+  // Should it be taken after all, only this folder is lost.
+  const kept = join(folder, "kept");
+  mkdirSync(kept, { recursive: true });
+  writeFileSync(join(kept, "file"), "");
+  for (const given of [["--outdr", "x"], ["--outdir", kept], ["x"]]) {
+    const { status, stderr } = spawnSync(program, [...before, ...given], {
+      cwd: kept,
+      encoding: "utf8",
+      timeout: 60_000,
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    assert.equal(status, 2, `${given}: ${stderr}`);
+    assert.match(stderr, /^npm\.ts: .+\n$/);
+  }
+  assert.deepEqual(readdirSync(kept), ["file"]);
 });
 
 test("every script has declarations and a map with its TypeScript", () => {
@@ -195,7 +272,7 @@ const resolutions: Record<Runtime, string[]> = {
 };
 
 for (const resolution of resolutions[runtime]) {
-  test(`strict TypeScript uses it, resolving as ${resolution}`, () => {
+  test(`strict TypeScript uses it, resolving as ${resolution}, with and without the DOM's types`, () => {
     write("echo.ts", echo);
     write("typed.ts", typed);
     write(
@@ -226,6 +303,9 @@ for (const resolution of resolutions[runtime]) {
       "lib/tsc.js",
     );
     assert.equal(runScript(compiler, ["--project", "."], project), "");
+    // As is usual for Node, where the globals are those of @types/node.
+    const withoutDom = ["--project", ".", "--lib", "es2023"];
+    assert.equal(runScript(compiler, withoutDom, project), "");
   });
 }
 
