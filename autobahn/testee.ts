@@ -15,6 +15,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type WebSocketConnection, WebSocketStream } from "../mod.ts";
+import { isWebSocketUrl } from "./configuration.ts";
 
 const help = `Goes through the cases of a fuzzing server with Weir's client.
 
@@ -75,17 +76,32 @@ function readOptions(): TesteeOptions {
     process.exit(0);
   }
   if (values.url === undefined) return stop(2, "--url is missing, see --help");
+  if (!isWebSocketUrl(values.url)) {
+    const given = JSON.stringify(values.url);
+    return stop(2, `--url must be a ws: or wss: URL, not ${given}`);
+  }
   const parallel = Number(values.parallel);
   if (!Number.isInteger(parallel) || parallel < 1) {
-    return stop(2, `--parallel must be a number from 1, not ${parallel}`);
+    const given = JSON.stringify(values.parallel);
+    return stop(2, `--parallel must be a number from 1, not ${given}`);
   }
   return {
     url: values.url,
     agent: values.agent,
-    caCerts: values.ca === undefined ? [] : [readFileSync(values.ca, "utf8")],
+    caCerts: values.ca === undefined ? [] : [readAuthority(values.ca)],
     parallel,
     shutdown: values.shutdown,
   };
+}
+
+/** Reads the certificate of an authority; ends the process where it cannot. */
+function readAuthority(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const { message } = error as Error;
+    return stop(2, `--ca ${JSON.stringify(file)} cannot be read: ${message}`);
+  }
 }
 
 /** Goes through all the cases, a few of them at the same time. */

@@ -86,9 +86,18 @@ test("a server that is not there, or ends, is an error", async () => {
 });
 
 test("flags that cannot be used end with 2", async () => {
-  for (const args of [[], ["--colour"], ["--url", "x", "--parallel", "0"]]) {
+  const url = ["--url", "ws://127.0.0.1:1"];
+  for (
+    const args of [
+      [],
+      ["--colour"],
+      [...url, "--parallel", "0"],
+      ["--url", "nonsense"],
+      [...url, "--ca", "/nowhere.pem"],
+    ]
+  ) {
     const { code, stderr } = await start("testee.ts", args).finished;
     assert.equal(code, 2, stderr);
-    assert.match(stderr, /^autobahn\/testee\.ts: /);
+    assert.match(stderr, /^autobahn\/testee\.ts: .+\n$/);
   }
 });
