@@ -44,6 +44,11 @@ export interface FuzzingServerOptions {
    * The cases to run, in the order in which clients number them. Default: all.
    */
   cases?: readonly Case[];
+  /**
+   * The subprotocols to agree to: of those that a client offers, the first that
+   * is among them. Default: none.
+   */
+  protocols?: readonly string[];
   /** What not to run for single agents; they are sent away at once. */
   excludeAgentCases?: readonly AgentExclusion[];
   /** How long to wait in handshakes, in milliseconds, if not as usual. */
@@ -169,6 +174,9 @@ class ListeningServer implements FuzzingServer {
       role: "server",
       server: "Weir-Fuzzing-Server",
       accept: (request) => ({
+        protocol: request.protocols.find((protocol) =>
+          this.#options.protocols?.includes(protocol)
+        ) ?? null,
         // Ill offers are refused even where no compression is wanted.
         compression: answerDeflate(null),
         ...this.#acceptanceOf(parseTask(request, this.#ids)),

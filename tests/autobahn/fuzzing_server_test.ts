@@ -56,6 +56,8 @@ interface VisitOptions {
   alter?(payload: Uint8Array): Uint8Array;
   /** Offers permessage-deflate. Default: false. */
   deflate?: boolean;
+  /** Subprotocols to offer. Default: none. */
+  protocols?: readonly string[];
   opened?(peer: FuzzingPeer): void;
 }
 
@@ -77,7 +79,12 @@ function visit(
       socket.off("error", failed);
       new FuzzingPeer(socket, {
         role: "client",
-        request: { host, target, userAgent: "test" },
+        request: {
+          host,
+          target,
+          userAgent: "test",
+          protocols: options.protocols ?? [],
+        },
         compression: options.deflate ? offerDeflate([deflateOffer()]) : null,
         handler: {
           opened: (peer) => options.opened?.(peer),
@@ -304,6 +311,23 @@ test("fuzzing server: has the reports written before it answers", async () => {
     assert.ok(peer.closing.wasClean);
     // It goes on.
     assert.deepEqual((await visit(server, "/getCaseCount")).messages, ["4"]);
+  });
+});
+
+test("fuzzing server: agrees to a subprotocol that it has", async () => {
+  const agreed = async (server: FuzzingServer, offered: string[]) => {
+    const { peer } = await visit(server, "/getCaseCount", {
+      protocols: offered,
+    });
+    return /^sec-websocket-protocol: (.*)$/im.exec(peer.httpResponse)?.[1];
+  };
+  await withServer({ protocols: ["one", "two"] }, async (server) => {
+    assert.equal(await agreed(server, ["three", "two", "one"]), "two");
+    assert.equal(await agreed(server, ["three"]), undefined);
+    assert.equal(await agreed(server, []), undefined);
+  });
+  await withServer({}, async (server) => {
+    assert.equal(await agreed(server, ["one"]), undefined);
   });
 });
 
