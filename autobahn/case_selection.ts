@@ -25,11 +25,10 @@ export interface AgentExclusion {
  *
  * @param all The numbers of all cases, in their order.
  * @param patterns What to pick.
- * @param excluded Patterns of what to leave out after all. One that matches
- * nothing does nothing.
+ * @param excluded Patterns of what to leave out after all.
  * @returns The numbers, in the order of `all`, none twice.
- * @throws {CaseSelectionError} If a pattern without `*` is no case's number, or
- * nothing is left.
+ * @throws {CaseSelectionError} If a pattern of either without `*` is no case's
+ * number, or nothing is left.
  *
  * @example
  * ```ts
@@ -43,7 +42,12 @@ export function selectCases(
   patterns: readonly string[],
   excluded: readonly string[] = [],
 ): string[] {
-  for (const pattern of patterns) {
+  if (patterns.length === 0) {
+    throw new CaseSelectionError(
+      `Nothing to run: the list of cases is empty, and "*" is all of them`,
+    );
+  }
+  for (const pattern of [...patterns, ...excluded]) {
     if (!pattern.includes("*") && !all.includes(pattern)) {
       throw new CaseSelectionError(
         `There is no case ${JSON.stringify(pattern)}: the numbers are like ` +

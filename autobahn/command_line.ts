@@ -139,7 +139,7 @@ const flags: Record<string, Flag> = {
   "outdir": {
     type: "string",
     value: "FOLDER",
-    about: "for the reports (default reports/)",
+    about: "for servers/ and clients/, the reports (default reports/)",
   },
   "json": {
     type: "boolean",

@@ -31,7 +31,7 @@ export interface TestedServer {
 
 /** What both files have. */
 export interface CaseConfiguration {
-  /** Where the reports go, or `undefined` for the default. */
+  /** The folder for the reports themselves, or `undefined` for the default. */
   outdir: string | undefined;
   /** Patterns of case numbers, see `case_selection.ts`. */
   cases: string[];
@@ -119,7 +119,8 @@ export function parseConfiguration(text: string, file: string): Configuration {
     content = JSON.parse(text);
   } catch (error) {
     throw new ConfigurationError(
-      `${file} is not JSON: ${(error as Error).message}`,
+      `${file} is not JSON: ` +
+        (error as Error).message.replaceAll(/\s+/g, " "),
     );
   }
   const reader = new ObjectReader(file, "", content);

@@ -1,10 +1,13 @@
 /** Weir's own conformance: its server and its client on each runtime. */
 
-import { join } from "node:path";
 import type { Runtime, RuntimeName } from "../tests/toolchain.ts";
 import type { CaseResult } from "./case_result.ts";
 import type { Scheme, WeirCommand } from "./command_line.ts";
-import { report, type RunContext, type RunOutcome } from "./run_context.ts";
+import {
+  reportOutcomes,
+  type RunContext,
+  type RunOutcome,
+} from "./run_context.ts";
 import type { AgentOutcome } from "./summary.ts";
 import { testClient } from "./test_client.ts";
 import { testServer } from "./test_server.ts";
@@ -37,18 +40,22 @@ export async function testWeir(
   const run: RunOutcome = { outcomes: [], reports: [] };
   for (const role of command.roles) {
     const results: CaseResult[] = [];
+    const outcomes: AgentOutcome[] = [];
     for (const name of command.runtimes) {
       const runtime = runtimes.find((runtime) => runtime.name === name);
       for (const scheme of command.schemes) {
         context.signal.throwIfAborted();
         const tested = await test(role, name, runtime, scheme, context);
         const agent = `${tested.outcome.agent} (${role})`;
-        run.outcomes.push({ ...tested.outcome, agent });
+        outcomes.push({ ...tested.outcome, agent });
         results.push(...tested.results);
       }
     }
-    const folder = join(context.outdir, `${role}s`);
-    run.reports.push(...await report(folder, results));
+    const folder = context.folders[`${role}s`];
+    run.reports.push(
+      ...await reportOutcomes(folder, results, outcomes, context.progress),
+    );
+    run.outcomes.push(...outcomes);
   }
   return run;
 }

@@ -75,9 +75,9 @@ export async function testInDocker(
   context: RunContext,
 ): Promise<RunOutcome> {
   const access = findDocker();
-  const folder = resolve(context.outdir, "docker");
-  rmSync(folder, { recursive: true, force: true });
+  const folder = resolve(context.folders.docker);
   mkdirSync(folder, { recursive: true });
+  rmSync(join(folder, "servers"), { recursive: true, force: true });
 
   const started = performance.now();
   const servers: (WeirServer & { agent: string })[] = [];

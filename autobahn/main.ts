@@ -8,7 +8,8 @@
 
 import process from "node:process";
 import { findRuntimes, type Runtime } from "../tests/toolchain.ts";
-import { CaseSelectionError, isExcludedFor } from "./case_selection.ts";
+import { CaseSelectionError } from "./case_selection.ts";
+import { CertificateError } from "./certificate_pair.ts";
 import {
   type Command,
   CommandLineError,
@@ -27,14 +28,20 @@ import { testWeir } from "./conformance_run.ts";
 import { DockerError, findDocker, testInDocker } from "./docker.ts";
 import { Progress } from "./progress.ts";
 import {
+  foldersFor,
+  prepareFolder,
+  ReportFolderError,
+  type ReportFolders,
+} from "./report_folders.ts";
+import {
   casesFor,
-  defaultOutdir,
+  casesForAgent,
   defaultParallel,
-  report,
+  reportOutcomes,
   type RunContext,
   type RunOutcome,
 } from "./run_context.ts";
-import { serveCases } from "./serve_cases.ts";
+import { serveCases, ServeError } from "./serve_cases.ts";
 import { formatSummary, summaryJson, totalsOf } from "./summary.ts";
 import { testServer } from "./test_server.ts";
 
@@ -80,7 +87,10 @@ try {
     CommandLineError,
     ConfigurationError,
     CaseSelectionError,
+    CertificateError,
     DockerError,
+    ReportFolderError,
+    ServeError,
   ].some((type) => error instanceof type);
   if (!isExplained) throw error;
   console.error(`autobahn: ${(error as Error).message}`);
@@ -93,22 +103,26 @@ function run(
 ): Promise<RunOutcome & { isServing?: boolean }> {
   switch (command.task) {
     case "weir":
-      return testWeir(command, runtimes(), contextFor(command));
+      return testWeir(
+        command,
+        runtimes(),
+        contextFor(command, command.roles.map((role) => `${role}s` as const)),
+      );
     case "docker": {
-      const context = contextFor(command);
       findDocker();
+      const context = contextFor(command, ["docker"]);
       return testInDocker(command, runtimes(), context);
     }
     case "url": {
       const { url, agent = new URL(url).host } = command;
-      return testServers(contextFor(command), [{ agent, url }]);
+      return testServers(contextFor(command, ["servers"]), [{ agent, url }]);
     }
     case "file":
       return runFile(command);
     case "serve": {
       const { port, schemes: [scheme] } = command;
       const options = { port, isSecure: scheme === "wss" };
-      return serve(options, contextFor(command));
+      return serve(options, contextFor(command, ["clients"]));
     }
   }
 }
@@ -119,27 +133,27 @@ function runFile(
 ): Promise<RunOutcome & { isServing?: boolean }> {
   const configuration = readConfiguration(command.file);
   for (const warning of configuration.warnings) progress.note(warning);
-  const context = contextFor(command, configuration);
   if (configuration.kind === "client") {
+    const context = contextFor(command, ["servers"], configuration);
+    const { excludeAgentCases } = configuration;
     const servers = configuration.servers.map((server) => ({
       ...server,
-      cases: context.cases.filter(({ id }) =>
-        !isExcludedFor(server.agent, id, configuration.excludeAgentCases)
-      ),
+      cases: casesForAgent(context.cases, server.agent, excludeAgentCases),
     }));
     return testServers(context, servers);
   }
-  const { url, certificateFile, privateKeyFile } = configuration;
+  const { url, protocols, certificateFile, privateKeyFile } = configuration;
   const { hostname, port, protocol } = new URL(url);
   const isSecure = protocol === "wss:";
   return serve({
     hostname: hostname.replace(/^\[|\]$/g, ""),
     port: Number(port || (isSecure ? 443 : 80)),
     isSecure,
+    protocols,
     ...certificateFile === undefined ? {} : { certificateFile, privateKeyFile },
     excludeAgentCases: configuration.excludeAgentCases,
     timeouts: configuration.timeouts,
-  }, context);
+  }, contextFor(command, ["clients"], configuration));
 }
 
 /** Tests servers, one after the other, and writes the reports. */
@@ -154,7 +168,10 @@ async function testServers(
     run.outcomes.push(tested.outcome);
     results.push(...tested.results);
   }
-  run.reports.push(...await report(context.outdir, results));
+  const { folders, progress } = context;
+  run.reports.push(
+    ...await reportOutcomes(folders.servers, results, run.outcomes, progress),
+  );
   return run;
 }
 
@@ -165,20 +182,24 @@ async function serve(
   return { ...await serveCases(options, context), isServing: true };
 }
 
+/** How to run the cases, with the folders ready for reports of some kinds. */
 function contextFor(
   flags: CommonFlags,
+  kinds: readonly (keyof ReportFolders)[],
   file?: FuzzingClientConfiguration | FuzzingServerConfiguration,
 ): RunContext {
-  return {
+  const context: RunContext = {
     cases: casesFor(
       flags.cases ?? file?.cases ?? ["*"],
       flags.exclude ?? file?.excludeCases ?? [],
     ),
     parallel: flags.parallel ?? defaultParallel,
-    outdir: flags.outdir ?? file?.outdir ?? defaultOutdir,
+    folders: foldersFor(flags.outdir, file?.outdir),
     progress,
     signal: stopping.signal,
   };
+  for (const kind of kinds) prepareFolder(context.folders[kind]);
+  return context;
 }
 
 /** The runtimes that are there; says what is missing. */

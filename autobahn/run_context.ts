@@ -5,9 +5,15 @@ import { join } from "node:path";
 import { root } from "../tests/toolchain.ts";
 import type { Case } from "./case.ts";
 import type { CaseResult } from "./case_result.ts";
-import { selectCases } from "./case_selection.ts";
+import {
+  type AgentExclusion,
+  CaseSelectionError,
+  isExcludedFor,
+  selectCases,
+} from "./case_selection.ts";
 import { allCases, caseCategories, caseSubcategories } from "./cases/index.ts";
 import type { Progress } from "./progress.ts";
+import { ReportFolderError, type ReportFolders } from "./report_folders.ts";
 import { writeReports } from "./reports/write_reports.ts";
 import type { AgentOutcome } from "./summary.ts";
 
@@ -18,7 +24,7 @@ export interface RunContext {
   /** How many of them at the same time. */
   parallel: number;
   /** Where the reports go. */
-  outdir: string;
+  folders: ReportFolders;
   progress: Progress;
   /** Aborts when the user wants an end. */
   signal: AbortSignal;
@@ -30,9 +36,6 @@ export interface RunOutcome {
   /** The overviews that were written. */
   reports: string[];
 }
-
-/** Where reports go unless told otherwise. */
-export const defaultOutdir = "reports";
 
 /** How many cases run at the same time unless told otherwise. */
 export const defaultParallel = 16;
@@ -53,19 +56,40 @@ export function casesFor(
 }
 
 /**
- * Writes reports.
+ * Those of the cases that an agent is tested with.
  *
- * @param outdir The folder.
+ * @throws {CaseSelectionError} If there are none.
+ */
+export function casesForAgent(
+  cases: readonly Case[],
+  agent: string,
+  exclusions: readonly AgentExclusion[],
+): Case[] {
+  const left = cases.filter(({ id }) => !isExcludedFor(agent, id, exclusions));
+  if (left.length === 0) {
+    throw new CaseSelectionError(
+      `Nothing to run for ${JSON.stringify(agent)}: "exclude-agent-cases" ` +
+        `leaves out all of its cases`,
+    );
+  }
+  return left;
+}
+
+/**
+ * Writes reports, and says what of earlier ones in the folder is lost.
+ *
  * @param results If there are none, nothing is written.
  * @returns The overviews.
+ * @throws {ReportFolderError} If the file system does not let it.
  */
 export async function report(
-  outdir: string,
+  folder: string,
   results: readonly CaseResult[],
+  progress: Progress,
 ): Promise<string[]> {
   if (results.length === 0) return [];
   const { version } = JSON.parse(readFileSync(join(root, "deno.json"), "utf8"));
-  const { overview } = await writeReports(outdir, results, {
+  const about = {
     suite: `Weir ${version}`,
     generated: new Date().toISOString(),
     catalogue: {
@@ -73,6 +97,41 @@ export async function report(
       categories: caseCategories,
       subcategories: caseSubcategories,
     },
-  });
-  return [overview];
+  };
+  try {
+    const { overview, unreadable } = await writeReports(folder, results, about);
+    if (unreadable.length > 0) {
+      progress.note(
+        `Some earlier reports in ${folder} could not be read, and are left ` +
+          `out: ${unreadable.join(", ")}`,
+      );
+    }
+    return [overview];
+  } catch (error) {
+    if ((error as { code?: unknown }).code === undefined) throw error;
+    throw new ReportFolderError(folder, error);
+  }
+}
+
+/**
+ * Writes reports at the end of a run. Where that fails, the outcomes have it as
+ * a problem: they themselves are not lost.
+ *
+ * @param outcomes What the results were made of.
+ * @returns The overviews.
+ */
+export async function reportOutcomes(
+  folder: string,
+  results: readonly CaseResult[],
+  outcomes: readonly AgentOutcome[],
+  progress: Progress,
+): Promise<string[]> {
+  try {
+    return await report(folder, results, progress);
+  } catch (error) {
+    if (!(error instanceof ReportFolderError)) throw error;
+    progress.note(error.message);
+    for (const outcome of outcomes) outcome.problem ??= error.message;
+    return [];
+  }
 }

@@ -1,14 +1,22 @@
 /** The fuzzing server alone, for any client. */
 
-import { join } from "node:path";
-import { readFileSync } from "node:fs";
 import type { AgentExclusion } from "./case_selection.ts";
 import { certificateFiles } from "./certificate_files.ts";
-import { startFuzzingServer } from "./fuzzing_server.ts";
+import { readCertificatePair } from "./certificate_pair.ts";
+import {
+  type FuzzingServer,
+  type FuzzingServerOptions,
+  startFuzzingServer,
+} from "./fuzzing_server.ts";
 import type { PeerTimeouts } from "./peer/peer_timers.ts";
 import { report, type RunContext, type RunOutcome } from "./run_context.ts";
 import type { AgentOutcome, Verdict } from "./summary.ts";
 import { formatVerdict, isPassed } from "./summary.ts";
+
+/** The fuzzing server cannot listen. Its message is one line for the user. */
+export class ServeError extends Error {
+  override name = "ServeError";
+}
 
 /** Where to listen, and for whom. */
 export interface ServeOptions {
@@ -18,39 +26,39 @@ export interface ServeOptions {
   /** PEM files for `wss:`; by default a certificate for `localhost`. */
   certificateFile?: string;
   privateKeyFile?: string;
+  /** The subprotocols to agree to. */
+  protocols?: readonly string[];
   excludeAgentCases?: readonly AgentExclusion[];
   timeouts?: Partial<PeerTimeouts>;
 }
 
 /**
  * Serves the cases until the user, or a client, wants an end. The reports are
- * written into `clients/` whenever a client asks for them.
+ * written whenever a client asks for them.
  *
- * @throws {Error} If it cannot listen there, or a file cannot be read.
+ * @throws {ServeError} If it cannot listen there.
+ * @throws {CertificateError} If the certificate's files cannot be used.
  */
 export async function serveCases(
   options: ServeOptions,
-  { cases, outdir, progress, signal }: RunContext,
+  { cases, folders, progress, signal }: RunContext,
 ): Promise<RunOutcome> {
   const started = performance.now();
-  const folder = join(outdir, "clients");
   const reports = new Set<string>();
-  const { isSecure, hostname, port, excludeAgentCases, timeouts } = options;
+  let problem: string | undefined;
+  const { isSecure, hostname, port, protocols, excludeAgentCases, timeouts } =
+    options;
   const own = isSecure && options.certificateFile === undefined
     ? certificateFiles()
     : undefined;
   const certificateFile = options.certificateFile ?? own?.certificate;
   const privateKeyFile = options.privateKeyFile ?? own?.privateKey;
-  const server = await startFuzzingServer({
+  const server = await listen({
     port,
     ...hostname === undefined ? {} : { hostname },
-    ...isSecure
-      ? {
-        cert: readFileSync(certificateFile!, "utf8"),
-        key: readFileSync(privateKeyFile!, "utf8"),
-      }
-      : {},
+    ...isSecure ? readCertificatePair(certificateFile!, privateKeyFile!) : {},
     cases,
+    ...protocols === undefined ? {} : { protocols },
     ...excludeAgentCases === undefined ? {} : { excludeAgentCases },
     ...timeouts === undefined ? {} : { timeouts },
     onResult(result) {
@@ -59,9 +67,17 @@ export async function serveCases(
       }
     },
     async onUpdateReports(results, agent) {
-      for (const overview of await report(folder, results)) {
-        reports.add(overview);
-        progress.note(`${agent}: see ${overview}`);
+      try {
+        const written = await report(folders.clients, results, progress);
+        problem = undefined;
+        for (const overview of written) {
+          reports.add(overview);
+          progress.note(`${agent}: see ${overview}`);
+        }
+      } catch (error) {
+        problem = (error as Error).message;
+        progress.note(`${agent}: ${problem}`);
+        throw error;
       }
     },
   });
@@ -79,8 +95,39 @@ export async function serveCases(
     expected: results.length,
     verdicts: results satisfies Verdict[],
     seconds,
+    ...problem === undefined ? {} : { problem },
   }));
   return { outcomes, reports: [...reports] };
+}
+
+/** Starts the server, and says what is wrong where it does not start. */
+async function listen(options: FuzzingServerOptions): Promise<FuzzingServer> {
+  try {
+    return await startFuzzingServer(options);
+  } catch (error) {
+    const { hostname = "127.0.0.1", port } = options;
+    throw new ServeError(
+      `Cannot listen on ${hostname}:${port}: ${reasonOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  switch (code) {
+    case "EADDRINUSE":
+      return "the port is in use, choose another";
+    case "EACCES":
+      return "permission denied, choose a port from 1024 on";
+    case "EADDRNOTAVAIL":
+    case "EINVAL": // on Deno
+      return "this machine has no such address";
+    case "ENOTFOUND":
+      return "no such host";
+    default:
+      return message.replaceAll(/\s+/g, " ");
+  }
 }
 
 function instructions(

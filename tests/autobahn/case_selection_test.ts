@@ -9,6 +9,7 @@ import {
   splitPatterns,
 } from "../../autobahn/case_selection.ts";
 import { allCases } from "../../autobahn/cases/index.ts";
+import { casesFor, casesForAgent } from "../../autobahn/run_context.ts";
 
 const all = allCases.map(({ id }) => id);
 
@@ -48,7 +49,7 @@ test("a dot is a dot", () => {
 });
 
 test("what is excluded is left out", () => {
-  assert.deepEqual(selectCases(all, ["2.*"], ["2.1*", "2.2", "99.9"]), [
+  assert.deepEqual(selectCases(all, ["2.*"], ["2.1*", "2.2", "99.*"]), [
     "2.3",
     "2.4",
     "2.5",
@@ -68,6 +69,11 @@ test("a number that no case has is an error that names it", () => {
     name: "CaseSelectionError",
     message: /no case "5\.21"/,
   });
+  // 12 is not 12.*, and leaving out nothing may take an hour more.
+  assert.throws(() => selectCases(all, ["*"], ["1.1.1", "12"]), {
+    name: "CaseSelectionError",
+    message: /no case "12": .*"5\.\*" is all of category 5/,
+  });
 });
 
 test("nothing to run is an error that says why", () => {
@@ -75,9 +81,25 @@ test("nothing to run is an error that says why", () => {
     name: "CaseSelectionError",
     message: /8\.\* or 11\.\*/,
   });
+  assert.throws(() => selectCases(all, []), {
+    name: "CaseSelectionError",
+    message: /the list of cases is empty/,
+  });
   assert.throws(() => selectCases(all, ["5.1"], ["5.*"]), {
     name: "CaseSelectionError",
     message: /5\.\* leaves out all of 5\.1/,
+  });
+});
+
+test("nothing to run for an agent is an error that names it", () => {
+  const cases = casesFor(["5.*"], []);
+  const exclusions = [{ agent: "Weir*", cases: ["5.1*"] }];
+  assert.equal(casesForAgent(cases, "Weir on Deno", exclusions).length, 9);
+  assert.equal(casesForAgent(cases, "other", exclusions).length, 20);
+  exclusions.push({ agent: "Weir", cases: ["*"] });
+  assert.throws(() => casesForAgent(cases, "Weir", exclusions), {
+    name: "CaseSelectionError",
+    message: /for "Weir": "exclude-agent-cases" leaves out all/,
   });
 });
 

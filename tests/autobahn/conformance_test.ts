@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { testWeir } from "../../autobahn/conformance_run.ts";
 import { Progress } from "../../autobahn/progress.ts";
+import { foldersFor } from "../../autobahn/report_folders.ts";
 import { casesFor } from "../../autobahn/run_context.ts";
 import { totalsOf } from "../../autobahn/summary.ts";
 import { runtime, scriptCommand } from "../support/runtime.ts";
@@ -74,7 +75,8 @@ test("any server; a verdict that is not good ends with 1", async () => {
       assert.match(stdout, /^mine:\n {2}1\.1\.2 +FAILED, closing WRONG CODE:/m);
       assert.match(stdout, /\n2 passed, 1 failed\n$/);
       assert.match(stderr, /mine: 1\.1\.2 +FAILED/);
-      assert.deepEqual(Object.keys(readIndex(folder).mine), [
+      const index = readIndex(join(folder, "servers"));
+      assert.deepEqual(Object.keys(index.mine), [
         "1.1.1",
         "1.1.2",
         "1.2.2",
@@ -193,26 +195,42 @@ function isServer(pid: string): boolean {
   }
 }
 
-test("what cannot be used ends with 2", async () => {
-  for (
-    const [args, message] of [
-      [["--colour"], /^autobahn: Unknown flag --colour/],
-      [["--cases", "5.21"], /^autobahn: There is no case "5\.21"/],
-      [["--config", "/nowhere.json"], /^autobahn: Cannot read "\/nowhere/],
-    ] as const
-  ) {
-    const { code, stdout, stderr } = await autobahn(args);
-    assert.equal(code, 2);
-    assert.equal(stdout, "");
-    assert.match(stderr, message);
-  }
+test("what cannot be used ends with 2, in one line", async () => {
+  const server = await startEchoServer();
+  const { port } = new URL(server.url);
+  await inFolder(async (folder) => {
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    for (
+      const [args, message] of [
+        [["--colour"], /^autobahn: Unknown flag --colour/],
+        [["--cases", "5.21"], /^autobahn: There is no case "5\.21"/],
+        [["--config", "/nowhere.json"], /^autobahn: Cannot read "\/nowhere/],
+        [
+          ["--url", server.url, "--cases", "1.1.1", "--outdir", file],
+          /^autobahn: Cannot write reports into .*: there is a file of that/,
+        ],
+        [
+          ["--serve", port, "--outdir", folder],
+          /^autobahn: Cannot listen on 127\.0\.0\.1:\d+: the port is in use/,
+        ],
+      ] as const
+    ) {
+      const { code, stdout, stderr } = await autobahn(args);
+      assert.equal(code, 2, stderr);
+      assert.equal(stdout, "");
+      assert.match(stderr, message);
+      assert.match(stderr, /^.+\n$/);
+    }
+  });
+  await server.close();
 });
 
 test("a runtime that is missing, or a server that does not start, fails", async () => {
   const context = {
     cases: casesFor(["1.1.*"], []),
     parallel: 1,
-    outdir: "",
+    folders: foldersFor("reports"),
     progress: new Progress(silent),
     signal: new AbortController().signal,
   };

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { CaseResult } from "../../../autobahn/case_result.ts";
 import { runFuzzingClient } from "../../../autobahn/fuzzing_client.ts";
+import { Progress } from "../../../autobahn/progress.ts";
 import { casesFor, report } from "../../../autobahn/run_context.ts";
 
 const args = process.argv.slice(2);
@@ -36,7 +37,7 @@ if (args[0] === "info") {
       results.push(result);
     }
   }
-  await report(onThisSide(outdir), results);
+  await report(onThisSide(outdir), results, new Progress());
   process.exit(0);
 } else {
   process.exit(1);
