@@ -77,7 +77,7 @@ export function joinSupervisor(server: Server): void {
 
 /**
  * Runs workers until a signal ends them and this process. It fulfils when all of
- * them listen.
+ * them listen, or a signal came before that.
  *
  * @param options The command line, with the number of workers.
  * @param onListening Is told where they listen.
@@ -96,12 +96,13 @@ export async function superviseWorkers(
   );
   // The first one alone, as what is wrong with the options shows with it.
   const server = await supervisor.start();
+  if (supervisor.isStopping) return;
   const others = Array.from(
     { length: options.workers! - 1 },
     () => supervisor.start(),
   );
   await Promise.all(others);
-  onListening(server);
+  if (!supervisor.isStopping) onListening(server);
 }
 
 /**
@@ -117,6 +118,17 @@ function findPort({ port, hostname }: ServeOptions): Promise<number> {
       probe.close(() => resolve(port));
     });
   });
+}
+
+/**
+ * The flags of a worker: those of the supervisor, but for the port. Behind a
+ * `--`, which ends the flags, it would be none.
+ */
+export function flagsOfWorker(
+  flags: readonly string[],
+  port: number,
+): string[] {
+  return [...flags.filter((flag) => flag !== "--"), `--port=${port}`];
 }
 
 /** Keeps the workers running. */
@@ -139,6 +151,11 @@ class Supervisor {
     return this.#workers.size;
   }
 
+  /** Whether they are asked to close, those too that do not listen yet. */
+  get isStopping(): boolean {
+    return this.#stopped !== null;
+  }
+
   /**
    * Starts a worker; fulfils when it listens. One that ends before that, having
    * said why, ends the supervisor as well, unless it is a replacement.
@@ -157,6 +174,8 @@ class Supervisor {
       worker.on("message", (message: Partial<WorkerMessage> | null) => {
         if (message?.weir !== "worker" || !message.listening) return;
         listens = true;
+        // What it was told before, nobody in it was there to hear.
+        if (this.isStopping) this.#tellToStop(worker);
         resolve(message.listening);
       });
       // It could not be started at all: there is no "exit".
@@ -184,8 +203,7 @@ class Supervisor {
     for (const timer of this.#restarts) clearTimeout(timer);
     const ended = new Promise<void>((resolve) => this.#stopped = resolve);
     if (this.#workers.size === 0) return;
-    const message: WorkerMessage = { weir: "worker", stop: true };
-    for (const worker of this.#workers) worker.send(message, () => {});
+    for (const worker of this.#workers) this.#tellToStop(worker);
     const timer = setTimeout(() => this.kill(), shutdownTimeout + 2_000);
     await ended;
     clearTimeout(timer);
@@ -200,6 +218,11 @@ class Supervisor {
         // It has just ended.
       }
     }
+  }
+
+  #tellToStop(worker: ChildProcess): void {
+    const message: WorkerMessage = { weir: "worker", stop: true };
+    worker.send(message, () => {});
   }
 
   #replace(
@@ -224,6 +247,6 @@ class Supervisor {
     const runtimeFlags = "Deno" in globalThis
       ? ["run", "-A", ...this.#secure ? ["--unstable-net"] : []]
       : process.execArgv;
-    return [...runtimeFlags, script, ...flags, `--port=${this.#port}`];
+    return [...runtimeFlags, script, ...flagsOfWorker(flags, this.#port)];
   }
 }

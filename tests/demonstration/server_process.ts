@@ -30,15 +30,18 @@ export interface ServerProcess {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-interface Child {
+export interface Child {
   pid: number;
   finished: Promise<Finished>;
   stdout(): string;
   onOutput(listener: () => void): void;
+  /** Closes this end of its stdout. */
+  stopReading(): void;
   kill(signal: "SIGINT" | "SIGTERM" | "SIGKILL"): void;
 }
 
-function start(args: string[]): Child {
+/** Starts server.ts. */
+export function start(...args: string[]): Child {
   const command = scriptCommand(script);
   const child = spawn(command.program, [...command.arguments, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -63,6 +66,7 @@ function start(args: string[]): Child {
     }),
     stdout: () => stdout,
     onOutput: (listener) => listeners.push(listener),
+    stopReading: () => void child.stdout.destroy(),
     kill: (signal) => {
       // Not child.kill(): after it Deno 2.9 reports that the signal ended the
       // child, even if the child handled it and chose its exit code.
@@ -79,7 +83,7 @@ function start(args: string[]): Child {
 
 /** Runs server.ts with flags that make it end by itself. */
 export async function run(...args: string[]): Promise<Finished> {
-  const child = start(args);
+  const child = start(...args);
   const timer = setTimeout(() => child.kill("SIGKILL"), patience);
   try {
     return await child.finished;
@@ -90,7 +94,7 @@ export async function run(...args: string[]): Promise<Finished> {
 
 /** Runs server.ts until it listens. Dispose it to end it. */
 export async function listen(...args: string[]): Promise<ServerProcess> {
-  const child = start(args);
+  const child = start(...args);
   const timer = setTimeout(() => child.kill("SIGKILL"), patience);
   try {
     await new Promise<void>((resolve, reject) => {

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
+import { flagsOfWorker } from "../../src/demonstration/workers.ts";
 import { RestartBrake } from "../../src/demonstration/restart_brake.ts";
-import { listen, run } from "../demonstration/server_process.ts";
+import { listen, run, start } from "../demonstration/server_process.ts";
 
 const patience = 15_000;
 
@@ -147,6 +148,36 @@ test("server.ts --workers 2 does not share a port with anyone else", async () =>
   } finally {
     await server[Symbol.asyncDispose]();
   }
+});
+
+test("server.ts --workers 2: SIGTERM before it listens ends it soon, and nothing is announced", async () => {
+  const server = start("--port=0", "--workers=2");
+  try {
+    await until("the first worker is there", () => {
+      try {
+        return childrenOf(server.pid).length > 0;
+      } catch {
+        return false; // A task of it has just ended.
+      }
+    });
+    const asked = performance.now();
+    server.kill("SIGTERM");
+    const { code, stdout, stderr } = await server.finished;
+    const took = performance.now() - asked;
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^SIGTERM: closing 1 workers\.\nClosed\.\n$/);
+    // After 5 seconds a worker that does not hear is killed.
+    assert.ok(took < 4500, `it took ${took} ms`);
+  } finally {
+    server.kill("SIGKILL");
+  }
+});
+
+test("server.ts --workers: the port of a worker counts, whatever the flags are", () => {
+  assert.deepEqual(flagsOfWorker(["--port", "0", "--workers=2", "--"], 1234), [
+    ...["--port", "0", "--workers=2"],
+    "--port=1234",
+  ]);
 });
 
 test("restart brake: at once after a long life, ever later after short ones", () => {
