@@ -6,7 +6,12 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import process from "node:process";
-import { chromium, type Locator, type Page } from "playwright-core";
+import {
+  chromium,
+  type Locator,
+  type Page,
+  type WebSocketRoute,
+} from "playwright-core";
 import { answerRequests, pick } from "../interop/answer_requests.ts";
 import { type BarePage, openBarePage } from "../support/bare_chromium.ts";
 import { chromiumArguments } from "../support/chromium.ts";
@@ -241,6 +246,30 @@ async function charts(url: string): Promise<void> {
   assert.ok(peak < points[0] - 10 && peak < points.at(-1)! - 10, `${points}`);
 }
 
+/** The load is what was chosen, also after the connection was lost. */
+async function reconnection(url: string): Promise<void> {
+  const page = await open(url);
+  const connections: WebSocketRoute[] = [];
+  await page.routeWebSocket(/\/echo$/, (route) => {
+    connections.push(route);
+    route.connectToServer();
+  });
+  const untilBusy = () =>
+    waitFor(async () => {
+      const saw = await page.locator("#messages-chart .value").innerText();
+      return { done: Number(saw.replaceAll(",", "")) > 100, saw };
+    });
+  await page.getByLabel("1", { exact: true }).evaluate(click);
+  await untilBusy();
+  await connections[0].close();
+  await waitFor(() =>
+    Promise.resolve({ done: connections.length === 2, saw: connections.length })
+  );
+  await untilBusy();
+  // None is chosen: nothing is connected again.
+  await page.getByLabel("None", { exact: true }).evaluate(click);
+}
+
 /** A slow reader slows the sender down; nothing piles up in the server. */
 async function flood(url: string): Promise<void> {
   const page = await openBarePage(process.argv[2], url);
@@ -347,6 +376,7 @@ const scenarios: Record<string, (url: string) => Promise<void>> = {
   rooms,
   hostile,
   charts,
+  reconnection,
   flood,
   file,
   appearance,

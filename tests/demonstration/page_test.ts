@@ -104,6 +104,7 @@ const scenarios = {
   rooms: "two pages see each other come, talk and go",
   hostile: "names and messages inject nothing",
   charts: "the charts follow what the page does",
+  reconnection: "the echo load comes back after its connection was lost",
   flood: "a slow reader slows the sender, and memory stays flat",
   file: "a file comes back the same, and a changed byte is noticed",
   appearance: "it fits 360 pixels and can be read, light and dark",

@@ -1,11 +1,15 @@
 // Messages that go to /echo and back all the time.
 
 import { addressOf } from "./address.js";
+import { reconnectAfter } from "./figures_connection.js";
 import { countMessages } from "./traffic.js";
 
 const message = "There and back again, as often as it goes.";
 
-/** Keeps as many messages on their way as the chosen radio button says. */
+/**
+ * Keeps as many messages on their way as the chosen radio button says, on a new
+ * connection where the one there was is lost.
+ */
 export class EchoLoad {
   #socket = null;
 
@@ -35,6 +39,11 @@ export class EchoLoad {
     socket.addEventListener("message", () => {
       countMessages();
       send();
+    });
+    socket.addEventListener("close", () => {
+      setTimeout(() => {
+        if (socket === this.#socket) this.#run(number);
+      }, reconnectAfter);
     });
   }
 }

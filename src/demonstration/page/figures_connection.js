@@ -7,7 +7,7 @@ import { countMessages } from "./traffic.js";
 /** How often the round trip is measured, in milliseconds. */
 const measureInterval = 500;
 /** How long to wait before each new attempt to connect, in milliseconds. */
-const reconnectAfter = 1500;
+export const reconnectAfter = 1500;
 
 /**
  * Dispatches "state" (whether it is open), "server" and "flood" (figures of the
