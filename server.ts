@@ -13,6 +13,7 @@ import { serveMetrics } from "./src/demonstration/prometheus.ts";
 import {
   announce,
   exitUnheard,
+  outliveReaders,
   readCommandLine,
   shutdownOnSignals,
 } from "./src/demonstration/process.ts";
@@ -62,6 +63,7 @@ const paths: Paths = {
   },
 };
 
+outliveReaders();
 const options = readCommandLine();
 
 try {
@@ -86,8 +88,11 @@ async function run(): Promise<void> {
       return { handler: paths[pathname].handler };
     },
   }, paths["/echo"].handler);
+  if (isWorker()) {
+    await server.ready;
+    return joinSupervisor(server);
+  }
+  const isStopping = shutdownOnSignals(server);
   await server.ready;
-  if (isWorker()) return joinSupervisor(server);
-  announce(server, paths);
-  shutdownOnSignals(server);
+  if (!isStopping()) announce(server, paths);
 }

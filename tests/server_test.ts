@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { certificate, privateKey } from "./support/certificate.ts";
-import { listen, run } from "./demonstration/server_process.ts";
+import { listen, run, start } from "./demonstration/server_process.ts";
 import type { ServerProcess } from "./demonstration/server_process.ts";
 
 const paths = ["/echo", "/echo-stream", "/echo-incoming", "/chat"];
@@ -55,6 +55,7 @@ test("server.ts says in one line why it cannot listen", async () => {
   await assertOneLine(["--port", port], 1, /port is in use/);
   const path = join(directory, "no", "such", "directory.sock");
   await assertOneLine(["--unix", path], 1, /Cannot listen on .*directory.sock/);
+  await assertOneLine(["--unix", directory], 1, /it is a directory, choose/);
   const cert = join(directory, "broken.pem");
   const key = join(directory, "broken-key.pem");
   writeFileSync(cert, pem("CERTIFICATE"));
@@ -180,6 +181,46 @@ test("/chat relays to all others and not to the sender", async () => {
     for (const { socket } of clients) socket.close();
   }
 });
+
+test("server.ts shuts down as usual although nobody reads its output", async () => {
+  const path = join(directory, "unread.sock");
+  const own = start("--unix", path);
+  try {
+    own.stopReading();
+    const client = await connected(path);
+    const isOpen = (text: string) => text.includes("\r\n\r\n");
+    assert.match(await upgrade(client, "/echo", isOpen, true), / 101 /);
+    const end = new Promise<Uint8Array>((resolve) => {
+      client.once("data", resolve);
+      client.once("close", () => resolve(new Uint8Array()));
+    });
+    own.kill("SIGTERM");
+    const closing = [...await end].slice(0, 4);
+    client.destroy();
+    const { code, stderr } = await own.finished;
+    assert.equal(stderr, "");
+    assert.equal(code, 0);
+    // A close frame with 1001.
+    assert.deepEqual(closing, [0x88, 18, 0x03, 0xe9]);
+  } finally {
+    own.kill("SIGKILL");
+  }
+});
+
+/** Connects to a socket as soon as somebody listens on it. */
+async function connected(path: string): Promise<Socket> {
+  const end = performance.now() + 15_000;
+  while (true) {
+    const socket = connect(path);
+    const isOpen = await new Promise((resolve) => {
+      socket.once("connect", () => resolve(true));
+      socket.once("error", () => resolve(false));
+    });
+    if (isOpen) return socket;
+    assert.ok(performance.now() < end, `nobody listens on ${path}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   test(`${signal} closes every client with 1001 and ends with 0`, async () => {

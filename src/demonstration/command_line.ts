@@ -233,6 +233,12 @@ function readPem(flag: string, file: string, label: string): string {
       `${flag}: ${quote(file)} holds no PEM block "${label}"`,
     );
   }
+  if (text.includes("ENCRYPTED")) {
+    throw new CommandLineError(
+      `${flag}: ${quote(file)} is encrypted, and can't be used: decrypt it ` +
+        `with openssl pkey -in FILE -out OTHER`,
+    );
+  }
   return text;
 }
 

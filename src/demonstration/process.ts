@@ -5,7 +5,7 @@
  * @module
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import type { ServeOptions, Server } from "../../mod.ts";
@@ -27,6 +27,16 @@ const sameSignalWithin = 500;
 
 /** How long clients get to answer the close frame, in milliseconds. */
 export const shutdownTimeout = 3_000;
+
+/**
+ * Goes on, and shuts down as usual, when nobody reads the output any more, as in
+ * `server.ts | head -1`. Node would end with an unhandled error.
+ */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", () => {});
+  }
+}
 
 /** Reads the process's flags; help ends the process with 0, bad flags with 2. */
 export function readCommandLine(): CommandLine {
@@ -67,8 +77,11 @@ export function exitUnheard(error: unknown, options: ServeOptions): never {
 function reasonOf(error: unknown, { path }: ServeOptions): string {
   switch ((error as { code?: unknown } | undefined)?.code) {
     case "EADDRINUSE":
-      return path === undefined
-        ? "the port is in use, choose another with --port"
+      if (path === undefined) {
+        return "the port is in use, choose another with --port";
+      }
+      return isDirectory(path)
+        ? "it is a directory, choose another path with --unix"
         : "it is in use, remove it or choose another with --unix";
     case "EACCES":
       // Node says this of a directory that is not there, too.
@@ -89,6 +102,10 @@ function reasonOf(error: unknown, { path }: ServeOptions): string {
   }
 }
 
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
 /** Closes every connection with 1001, and drops what is left after a while. */
 export function shutDown(server: Server): Promise<void> {
   return server.shutdown({
@@ -100,9 +117,11 @@ export function shutDown(server: Server): Promise<void> {
 /**
  * On Ctrl-C and SIGTERM closes every connection with 1001 and ends the process
  * with 0. A second signal ends it at once.
+ *
+ * @returns Whether there was one.
  */
-export function shutdownOnSignals(server: Server): void {
-  stopOnSignals(
+export function shutdownOnSignals(server: Server): () => boolean {
+  return stopOnSignals(
     () => `${server.sockets.size} connections`,
     () => shutDown(server),
   );
@@ -115,12 +134,13 @@ export function shutdownOnSignals(server: Server): void {
  * @param what Says what is closed.
  * @param stop Closes it.
  * @param kill Is called before the process ends at once.
+ * @returns Whether there was one.
  */
 export function stopOnSignals(
   what: () => string,
   stop: () => Promise<void>,
   kill: () => void = () => {},
-): void {
+): () => boolean {
   let stoppingSince: number | undefined;
   const onSignal = async (signal: "SIGINT" | "SIGTERM") => {
     if (stoppingSince !== undefined) {
@@ -141,4 +161,5 @@ export function stopOnSignals(
   };
   process.on("SIGINT", () => void onSignal("SIGINT"));
   process.on("SIGTERM", () => void onSignal("SIGTERM"));
+  return () => stoppingSince !== undefined;
 }

@@ -99,6 +99,18 @@ test("command line: --cert and --key are read from their files", () => {
     assertRefused(["--cert", key, "--key", key], /"CERTIFICATE"/);
     assertRefused(["--cert", cert, "--key", cert], /"PRIVATE KEY"/);
     assertRefused(["--cert", directory, "--key", key], /is a directory/);
+    for (
+      const encrypted of [
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n",
+      ]
+    ) {
+      writeFileSync(key, encrypted);
+      assertRefused(
+        ["--cert", cert, "--key", key],
+        /^--key: ".*key\.pem" is encrypted, and can't be used: decrypt it/,
+      );
+    }
   } finally {
     rmSync(directory, { recursive: true });
   }
