@@ -5,9 +5,15 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism, cpus, release, totalmem, type } from "node:os";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { findRuntimes, root } from "../tests/toolchain.ts";
 import { contenders } from "./contenders.ts";
@@ -35,13 +41,30 @@ process.exit(failures(results) === 0 ? 0 : 1);
 function readOptions(): Options {
   try {
     const options = parseOptions(process.argv.slice(2));
-    if (options !== "help") return options;
+    if (options !== "help") {
+      checkOutput(options.output);
+      return options;
+    }
     console.log(help);
     process.exit(0);
   } catch (error) {
     if (!(error instanceof OptionsError)) throw error;
     console.error(error.message);
     process.exit(2);
+  }
+}
+
+/** Makes sure, before anything is measured, that the results can be written. */
+function checkOutput(output: string): void {
+  const folder = dirname(resolve(root, output));
+  try {
+    accessSync(folder, constants.W_OK);
+    if (!statSync(folder).isDirectory()) throw new Error("it is no folder");
+  } catch (error) {
+    throw new OptionsError(
+      `--output: nothing can be written into ${JSON.stringify(folder)}: ` +
+        (error as Error).message,
+    );
   }
 }
 

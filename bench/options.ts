@@ -22,7 +22,7 @@ export interface Options {
   rounds: number;
   /** Whether this is the short run. */
   quick: boolean;
-  /** Whether everything is measured. */
+  /** Whether everything is measured, as thoroughly as it is documented. */
   full: boolean;
   /** The files that are written, without their extensions. */
   output: string;
@@ -81,14 +81,23 @@ export function parseOptions(given: string[]): Options | "help" {
       .map(({ name }) => name),
     true,
   );
-  const full = !quick && values.runtime === undefined &&
-    values.peer === undefined && values.workload === undefined;
+  if (!takesPart(runtimes, peers, chosen)) {
+    throw new OptionsError(
+      `no contender is left: ${peers.join(", ")} on ${runtimes.join(", ")} ` +
+        `takes part in none of the workloads that were chosen`,
+    );
+  }
+  // Its results stand in the documents, which settings of one's own must not.
+  const full = Object.keys(values).length === 0;
   return {
     runtimes,
     peers,
     workloads: chosen,
-    duration: number("--duration", values.duration, quick ? 200 : 400, 50),
-    rounds: number("--rounds", values.rounds, quick ? 2 : 5, 1),
+    duration: number("--duration", values.duration, quick ? 200 : 400, [
+      50,
+      60_000,
+    ]),
+    rounds: number("--rounds", values.rounds, quick ? 2 : 5, [1, 1000]),
     quick,
     full,
     output: values.output ?? `bench/results${full ? "" : "-partial"}`,
@@ -144,17 +153,33 @@ function choose<Name extends string>(
   );
 }
 
+/** Whether any of the contenders is measured at all. */
+function takesPart(
+  runtimes: readonly RuntimeName[],
+  peers: readonly string[],
+  chosen: readonly string[],
+): boolean {
+  const taking = contenders.filter((contender) =>
+    peers.includes(contender.name) &&
+    contender.runtimes.some((name) => runtimes.includes(name))
+  );
+  return workloads.some((workload) =>
+    chosen.includes(workload.name) &&
+    taking.some((contender) => workload.takesPart(contender))
+  );
+}
+
 function number(
   flag: string,
   given: string | undefined,
   otherwise: number,
-  least: number,
+  [least, most]: [least: number, most: number],
 ): number {
   if (given === undefined) return otherwise;
   const value = Number(given);
-  if (!Number.isInteger(value) || value < least) {
+  if (!Number.isInteger(value) || value < least || value > most) {
     throw new OptionsError(
-      `${flag} takes a whole number from ${least} on, not ${
+      `${flag} takes a whole number from ${least} to ${most}, not ${
         JSON.stringify(given)
       }`,
     );
