@@ -21,6 +21,13 @@ import {
 } from "../mod.ts";
 
 const target = new URL(process.env.TARGET ?? await startEcho());
+if (target.protocol !== "ws:" || target.pathname !== "/" || target.search) {
+  // Which path is asked for is for the client to say.
+  console.error(
+    `TARGET must be ws: with a host and a port alone, not ${target}`,
+  );
+  process.exit(2);
+}
 const censored = process.env.CENSOR ?? "sluice";
 
 const server = createServer((_request, response) => {

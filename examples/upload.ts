@@ -15,6 +15,12 @@ import {
 
 const folder = process.env.UPLOADS ?? join(tmpdir(), "weir-uploads");
 const maxFileSize = Number(process.env.MAX_FILE_SIZE ?? 2 ** 30);
+if (!Number.isSafeInteger(maxFileSize) || maxFileSize < 1) {
+  console.error(
+    `MAX_FILE_SIZE must be a number of bytes, not ${process.env.MAX_FILE_SIZE}`,
+  );
+  process.exit(2);
+}
 await mkdir(folder, { recursive: true });
 
 const server = serve({

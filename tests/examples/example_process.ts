@@ -114,6 +114,21 @@ export class ExampleProcess {
   }
 }
 
+/** What a program prints that does not start with this environment. */
+export async function refusalOf(
+  script: string,
+  environment: Record<string, string>,
+): Promise<string> {
+  let example: ExampleProcess;
+  try {
+    example = await ExampleProcess.start(script, environment);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  await example.stop();
+  throw new Error(`it has started, with ${JSON.stringify(environment)}`);
+}
+
 /**
  * Starts programs side by side, for tests that come one after the other: each
  * takes its own, and ends it.

@@ -6,7 +6,7 @@ import { serve } from "../../mod.ts";
 import { closeBody, opcodes, RawClient } from "../support/raw_client.ts";
 import { until, within } from "../support/serve_on.ts";
 import { Client } from "./client.ts";
-import { ExampleProcess, startAll } from "./example_process.ts";
+import { ExampleProcess, refusalOf, startAll } from "./example_process.ts";
 
 const examples = startAll({ proxy: ["proxy.ts"] });
 
@@ -59,6 +59,22 @@ test("examples/proxy.ts: messages are recorded and censored, all else passes", a
     large.send(new Uint8Array(2 ** 20 + 1));
     assert.equal((await within(large.closed, "the end")).code, 1009);
   });
+});
+
+test("examples/proxy.ts: a target that it can't reach as it is written is refused", async () => {
+  for (
+    const target of [
+      "ws://127.0.0.1:1/echo",
+      "ws://127.0.0.1:1/?room=a",
+      "wss://127.0.0.1:1/",
+    ]
+  ) {
+    const printed = await refusalOf("proxy.ts", { TARGET: target });
+    assert.ok(
+      printed.includes(`host and a port alone, not ${target}`),
+      printed,
+    );
+  }
 });
 
 test("examples/proxy.ts: refusals and subprotocols pass, and a server that reads nothing holds the client back", async () => {

@@ -17,7 +17,7 @@ import { WebSocketStream } from "../../mod.ts";
 import { frame, opcodes, RawClient } from "../support/raw_client.ts";
 import { until, within } from "../support/serve_on.ts";
 import { Client } from "./client.ts";
-import { startAll } from "./example_process.ts";
+import { refusalOf, startAll } from "./example_process.ts";
 
 const limit = 128 * 2 ** 20;
 const smallLimit = 100_000;
@@ -29,6 +29,18 @@ const examples = startAll({
     "upload.ts",
     { UPLOADS: smallFolder, MAX_FILE_SIZE: String(smallLimit) },
   ],
+});
+
+test("examples/upload.ts: a limit that is no number of bytes is refused", async () => {
+  for (const limit of ["1MB", "0", "-1", ""]) {
+    assert.match(
+      await refusalOf("upload.ts", {
+        UPLOADS: smallFolder,
+        MAX_FILE_SIZE: limit,
+      }),
+      /MAX_FILE_SIZE must be a number of bytes, not/,
+    );
+  }
 });
 
 test("examples/upload.ts: files are stored, whole or not at all, under safe names", async () => {
