@@ -3,7 +3,7 @@
  * if any of the three fails, runs no test, hangs or is missing.
  *
  *     deno task test                   everything
- *     deno task test node              one runtime
+ *     deno task test node              one runtime; deno,bun are two
  *     deno task test bun handshake     the files with "handshake" in their path
  *
  * The last line of the output is `N passed, N failed`, over all the runtimes.
@@ -16,12 +16,17 @@ import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
 import { endGroup, leadsGroup } from "./process_group.ts";
 import {
+  help,
+  parseRunArguments,
+  type RunArguments,
+  RunArgumentsError,
+} from "./run_arguments.ts";
+import {
   findRuntimes,
   pathWith,
   root,
   type Runtime,
   type RuntimeName,
-  runtimeNames,
 } from "./toolchain.ts";
 
 /** How long one test may take, in milliseconds. */
@@ -107,7 +112,7 @@ const failures: Record<RuntimeName, RegExp> = {
   node: /(?<=\n)test at (.+\n✖ .+?) \([\d.]+ms\)$/gm,
 };
 
-const { names, filters } = parseArguments(process.argv.slice(2));
+const { names, filters } = readArguments();
 const files = readdirSync(root + "tests", { recursive: true })
   .map((file) => `tests/${String(file).replaceAll("\\", "/")}`)
   .filter((file) => file.endsWith("_test.ts"))
@@ -129,11 +134,11 @@ const environment = environmentFor(runtimes);
 
 /** The runtimes at work. */
 const running = new Set<ChildProcess>();
+process.on("exit", () => running.forEach(endGroup));
+// Nobody reads the output any more, as in `deno task test | head`.
+process.stdout.on("error", () => process.exit(1));
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    for (const child of running) endGroup(child);
-    stop(`ended by ${signal}`);
-  });
+  process.on(signal, () => stop(`ended by ${signal}`));
 }
 
 /** Node, where each file is a process, takes the longest, and Bun is the quickest. */
@@ -208,17 +213,17 @@ async function runLane(): Promise<void> {
   }
 }
 
-/** Splits the arguments into runtimes (all, if none is named) and filters. */
-function parseArguments(
-  given: string[],
-): { names: readonly RuntimeName[]; filters: string[] } {
-  const names = runtimeNames.filter((name) => given.includes(name));
-  return {
-    names: names.length > 0 ? names : runtimeNames,
-    filters: given.filter((argument) =>
-      !(runtimeNames as readonly string[]).includes(argument)
-    ),
-  };
+/** Reads the arguments; ends with 0 after the help text, and with 2 on flags. */
+function readArguments(): RunArguments {
+  try {
+    const given = parseRunArguments(process.argv.slice(2));
+    if (given !== "help") return given;
+    console.log(help);
+    process.exit(0);
+  } catch (error) {
+    if (!(error instanceof RunArgumentsError)) throw error;
+    stop(error.message, 2);
+  }
 }
 
 /** The environment in which tests find the pinned runtimes by their names. */
@@ -289,8 +294,8 @@ function sum(text: string, pattern: RegExp): number {
 }
 
 /** Says why the tests cannot be run, and ends. */
-function stop(reason: string): never {
+function stop(reason: string, status = 1): never {
   console.log(`tests/run.ts: ${reason}`);
   console.log("0 passed, 1 failed");
-  process.exit(1);
+  process.exit(status);
 }
