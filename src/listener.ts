@@ -125,7 +125,10 @@ export class HttpListener {
       ? createHttpsServer({ ...settings, cert: options.cert, key: options.key })
       : createHttpServer(settings);
     this.#sockets = new HttpSockets(server, nodeTls, handshakeTimeout);
-    server.on("request", events.request);
+    server.on("request", (request, response) => {
+      // It may have been dropped with requests behind those that were too many.
+      if (!request.socket.destroyed) events.request(request, response);
+    });
     server.on("upgrade", (request, socket, head) => {
       events.upgrade(
         handshakeRequestOf(request),

@@ -8,6 +8,12 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { Deadlines } from "../deadlines.ts";
 
+/**
+ * How many answers a socket may owe. No client asks for so much at once, and each
+ * request takes kilobytes until it is answered.
+ */
+const maxOwed = 100;
+
 /** What tells the two sockets of one TLS connection to belong together. */
 interface PeerAddress {
   readonly remoteAddress?: string;
@@ -104,6 +110,8 @@ export class HttpSockets {
     const { socket } = request;
     const owed = this.#busy.get(socket) ?? new Set();
     this.#busy.set(socket, owed.add(response));
+    // To read no more would not do: it can be asked for thousands in one segment.
+    if (owed.size > maxOwed) socket.destroy();
     response.on("close", () => {
       owed.delete(response);
       if (owed.size > 0 || this.#busy.get(socket) !== owed) return;

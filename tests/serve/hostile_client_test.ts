@@ -21,6 +21,7 @@ import {
   type Transport,
   transports,
   until,
+  untilStill,
   within,
 } from "../support/serve_on.ts";
 import { runtime } from "../support/runtime.ts";
@@ -56,6 +57,11 @@ function testEnd(
       await until(() => closes.length === 2, "each to end once");
     });
   });
+}
+
+/** A plain request. */
+function get(path: string): string {
+  return `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 }
 
 const lost = { closeCode: 1006, reason: "", wasClean: false };
@@ -392,6 +398,60 @@ for (const transport of transports) {
       ]);
       await assertServes(server);
     }));
+
+  test(`${transport}: a hundred requests ahead are all answered, in order`, () => {
+    const answer = Promise.withResolvers<void>();
+    let asked = 0;
+    return serveOn(
+      transport,
+      {
+        fetch: async ({ url }) => {
+          asked++;
+          await answer.promise;
+          return new Response(new URL(url).pathname);
+        },
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        const paths = Array.from({ length: 100 }, (_, index) => `/${index}`);
+        for (let round = 0; round < 3; round++) {
+          client.write(paths.map(get).join(""));
+          if (round === 0) {
+            await until(() => asked > 0, "the first request");
+            await untilStill(() => asked, "all that are asked for ahead");
+            answer.resolve();
+          }
+          for (const path of paths) {
+            assert.equal((await client.response()).body, path);
+          }
+        }
+        await assertServes(server);
+      },
+    );
+  });
+
+  test(`${transport}: a client that asks for more than a hundred answers ahead is dropped`, () => {
+    let asked = 0;
+    return serveOn(
+      transport,
+      {
+        fetch: () => {
+          asked++;
+          return new Promise<Response>(() => {});
+        },
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        client.write(get("/").repeat(2000));
+        await client.untilEnded();
+        assert.equal(client.length, 0);
+        assert.equal(asked, 100);
+        await assertServes(server);
+      },
+    );
+  });
 
   test(`${transport}: a hundred clients that vanish at different moments`, () =>
     serveOn(transport, { handshakeTimeout: 1000 }, echo, async (server) => {
