@@ -4,6 +4,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { equalsIgnoringCase, isHost } from "./handshake/header_syntax.ts";
 import { headersFrom, writeBody } from "./transport/http_message.ts";
 import { RequestBody } from "./transport/request_body.ts";
 
@@ -58,8 +59,24 @@ function writeFailure(response: ServerResponse): void {
     .end("Internal Server Error\n");
 }
 
+/**
+ * The `Host` header (RFC 9112, section 3.2); `null` if it is none, or could make
+ * another path of the target's.
+ */
+function hostOf(request: IncomingMessage): string | null {
+  const { headers: { host }, rawHeaders, httpVersion } = request;
+  if (host === undefined) return httpVersion === "1.0" ? "localhost" : null;
+  // Of several, `headers` has the first alone.
+  const count =
+    rawHeaders.filter((name, index) =>
+      index % 2 === 0 && equalsIgnoringCase(name, "host")
+    ).length;
+  return count === 1 && isHost(host) ? host : null;
+}
+
 function urlOf(request: IncomingMessage, secure: boolean): string | null {
-  const host = request.headers.host ?? "localhost";
+  const host = hostOf(request);
+  if (host === null) return null;
   const target = request.url ?? "/";
   const url = target.startsWith("/")
     ? `${secure ? "https" : "http"}://${host}${target}`
