@@ -6,6 +6,7 @@
  */
 import { report } from "../connection/handler.ts";
 import { describe } from "../describe.ts";
+import { quote } from "../handshake/header_syntax.ts";
 import { isOriginAllowed } from "../handshake/origin.ts";
 import {
   checkHandshakeRequest,
@@ -90,7 +91,7 @@ export class HandshakeDecider {
       throw new HandshakeError(
         403,
         `A page of the origin ${
-          JSON.stringify(offer.origin)
+          quote(offer.origin ?? "")
         } may not open a WebSocket here. The server can allow it with its option "origins".`,
       );
     }

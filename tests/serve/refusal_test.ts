@@ -125,6 +125,12 @@ const refusals: readonly Refusal[] = [
     body: /evil\.example/,
   },
   {
+    name: "a page of a site whose name is not ASCII",
+    details: { headers: { Origin: "https://\xe9vil.example" } },
+    status: 403,
+    body: /"https:\/\/.*vil\.example" may not/,
+  },
+  {
     name: "an opaque origin",
     details: { headers: { Origin: "null" } },
     status: 403,
