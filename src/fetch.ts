@@ -5,7 +5,8 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { equalsIgnoringCase, isHost } from "./handshake/header_syntax.ts";
-import { headersFrom, writeBody } from "./transport/http_message.ts";
+import { writeAnswer, writeFailure } from "./transport/http_answer.ts";
+import { headersFrom } from "./transport/http_message.ts";
 import { RequestBody } from "./transport/request_body.ts";
 
 /** A fetch-style application: a function from `Request` to `Response`. */
@@ -50,13 +51,6 @@ export async function answerWithFetch(
     if (response.headersSent) response.destroy();
     else writeFailure(response);
   }
-}
-
-/** Answers with 500, and with nothing of the head of an answer that failed. */
-function writeFailure(response: ServerResponse): void {
-  for (const name of response.getHeaderNames()) response.removeHeader(name);
-  response.writeHead(500, "Internal Server Error")
-    .end("Internal Server Error\n");
 }
 
 /**
@@ -107,25 +101,4 @@ function toRequest(
   } catch {
     return null;
   }
-}
-
-async function writeAnswer(
-  response: ServerResponse,
-  answer: Response,
-  withoutBody: boolean,
-): Promise<void> {
-  response.statusCode = answer.status;
-  if (answer.statusText !== "") response.statusMessage = answer.statusText;
-  for (const [name, value] of answer.headers) {
-    if (name !== "set-cookie") response.setHeader(name, value);
-  }
-  const cookies = answer.headers.getSetCookie();
-  if (cookies.length > 0) response.setHeader("set-cookie", cookies);
-  if (answer.body === null || withoutBody) {
-    await answer.body?.cancel();
-    response.end();
-    return;
-  }
-  await writeBody(response, answer.body);
-  response.end();
 }

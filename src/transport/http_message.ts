@@ -4,6 +4,7 @@
  * @module
  */
 import type { Duplex, Writable } from "node:stream";
+import { describe } from "../describe.ts";
 import {
   formatRefusal,
   formatResponseHead,
@@ -31,13 +32,14 @@ export function writeRefusal(
   linger: number,
 ): void {
   if (socket.destroyed) return;
-  endAfter(socket, linger, () => socket.end(formatRefusal(error)));
+  endAfter(socket, linger, () => socket.end(formatRefusal(error), "utf8"));
 }
 
 /**
  * Writes a `Response` to a socket and ends it.
  *
  * @param linger See {@linkcode endAfter}.
+ * @throws If the head can't be written; the socket is as before then.
  * @throws What the body fails with; the socket is destroyed then.
  */
 export async function writeResponse(
@@ -51,11 +53,17 @@ export async function writeResponse(
   }
   if (response.body === null) headers.push(["content-length", "0"]);
   headers.push(["connection", "close"]);
-  const head = formatResponseHead(
-    response.status,
-    headers,
-    response.statusText || undefined,
-  );
+  let head: string;
+  try {
+    head = formatResponseHead(
+      response.status,
+      headers,
+      response.statusText || undefined,
+    );
+  } catch (error) {
+    cancelBody(response.body, error);
+    throw error;
+  }
   if (response.body === null) {
     endAfter(socket, linger, () => socket.end(head, "latin1"));
     return;
@@ -74,26 +82,71 @@ export async function writeResponse(
 /**
  * Writes a body as fast as the other side takes it. If that side goes away, the
  * body is cancelled.
+ *
+ * @param length How many bytes it has to have; `null` for any.
+ * @throws What the body fails with, or a `TypeError` if it is not of bytes, or
+ * not of that length. It is cancelled then.
  */
 export async function writeBody(
   stream: Writable,
   body: ReadableStream<Uint8Array>,
+  length: number | null = null,
 ): Promise<void> {
   const reader = body.getReader();
+  let closed = false;
   const onClose = (): void => {
+    closed = true;
     reader.cancel(new Error("the client closed the connection")).catch(ignore);
   };
   stream.on("close", onClose);
+  let written = 0;
   try {
     while (!stream.destroyed) {
       const { done, value } = await reader.read();
-      if (done) return;
+      if (closed) return;
+      if (done) {
+        if (length !== null && written < length) throw wrongLength(length);
+        return;
+      }
+      checkChunk(value);
+      written += value.length;
+      if (length !== null && written > length) throw wrongLength(length);
       if (!stream.write(value)) await untilDrained(stream);
     }
     onClose();
+  } catch (error) {
+    reader.cancel(error).catch(ignore);
+    throw error;
   } finally {
     stream.off("close", onClose);
   }
+}
+
+/** Lets a body know that nobody reads it any more, unless somebody has a reader. */
+export function cancelBody(
+  body: ReadableStream<Uint8Array> | null,
+  reason: unknown,
+): void {
+  if (body?.locked === false) body.cancel(reason).catch(ignore);
+}
+
+/** What is said of a body that is longer or shorter than `Content-Length`. */
+export function wrongLength(length: number): TypeError {
+  return new TypeError(
+    `the response's body does not have the ${length} bytes of its header ` +
+      "Content-Length: leave the header out, and Content-Encoding as well if " +
+      "fetch() has decoded the body",
+  );
+}
+
+/** As Fetch has it: what text becomes would depend on the socket. */
+function checkChunk(chunk: unknown): void {
+  if (chunk instanceof Uint8Array) return;
+  throw new TypeError(
+    `a response's body has Uint8Arrays, not ${
+      describe(chunk)
+    }: pipe text through a TextEncoderStream`,
+  );
 }
 
 /** Resolves when a stream can be written to again, or is closed. */

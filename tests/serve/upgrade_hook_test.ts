@@ -507,6 +507,60 @@ test("a body of a Response is cancelled when the client leaves", () => {
   );
 });
 
+test("a Response whose header can't be written is answered 500, and its body is cancelled", () => {
+  const cancelled = Promise.withResolvers<void>();
+  return serveOn(
+    "tcp",
+    {
+      upgrade: () =>
+        new Response(
+          new ReadableStream({ cancel: () => cancelled.resolve() }),
+          {
+            status: 401,
+            headers: { "X-Control": "a\x01b" },
+          },
+        ),
+    },
+    echo,
+    async (server) => {
+      const client = await server.connect();
+      client.write(handshake().request);
+      assert.equal((await client.response()).status, 500);
+      await within(cancelled.promise, "the body to be cancelled", 3000);
+      assert.match(String(server.errors.splice(0)), /x-control/);
+    },
+  );
+});
+
+for (
+  const [name, chunk] of [["text", "h\xe9"], ["a number", 5]] as const
+) {
+  test(`a body with ${name} for a chunk ends the connection, and is cancelled`, () => {
+    const cancelled = Promise.withResolvers<void>();
+    return serveOn(
+      "tcp",
+      {
+        upgrade: () =>
+          new Response(
+            new ReadableStream({
+              pull: (controller) => controller.enqueue(chunk as never),
+              cancel: () => cancelled.resolve(),
+            }, { highWaterMark: 0 }),
+            { status: 401 },
+          ),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        client.write(handshake().request);
+        await client.untilEnded();
+        await within(cancelled.promise, "the body to be cancelled", 3000);
+        assert.match(String(server.errors.splice(0)), /has Uint8Arrays, not/);
+      },
+    );
+  });
+}
+
 test("the hook is not asked about what is no handshake", () => {
   let asked = 0;
   return serveOn(
