@@ -65,15 +65,17 @@ export interface UpgradeHead {
  * Reads the head of a request to upgrade to a WebSocket.
  *
  * @param bytes The first bytes of a connection.
+ * @param searched How many of them were found incomplete before.
  * @returns `"incomplete"` if more of a head has to come; `"other"` if it is no
  * such request, or unusual in any way: then an HTTP server has to answer it.
  */
 export function readUpgradeHead(
   bytes: Uint8Array,
+  searched = 0,
 ): UpgradeHead | "incomplete" | "other" {
   // The name of a method begins with a capital letter.
   if (bytes[0] < 0x41 || bytes[0] > 0x5a) return "other";
-  const end = findEnd(bytes);
+  const end = findEnd(bytes, Math.max(0, searched - 3));
   if (end === -1) return bytes.length < maxHeadLength ? "incomplete" : "other";
   const text = latin1(bytes, end);
   if (parseRequestLine(requestLineOf(text)) === null) return "other";
@@ -115,9 +117,9 @@ function requestLineOf(text: string): string {
 const { indexOf } = Uint8Array.prototype;
 
 /** Where the line break before the empty line begins; -1 if there is none. */
-function findEnd(bytes: Uint8Array): number {
+function findEnd(bytes: Uint8Array, start: number): number {
   const limit = Math.min(bytes.length, maxHeadLength) - 3;
-  let index = indexOf.call(bytes, 0x0d);
+  let index = indexOf.call(bytes, 0x0d, start);
   while (index !== -1 && index < limit) {
     if (
       bytes[index + 1] === 0x0a && bytes[index + 2] === 0x0d &&

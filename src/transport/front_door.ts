@@ -103,6 +103,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
       return;
     }
     let bytes = chunk;
+    const searched = this.#earlyLength;
     if (this.#early.length > 0) {
       this.#keep(chunk, lent);
       bytes = joinBytes(this.#early);
@@ -110,7 +111,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
       this.#early = [];
       this.#earlyLength = 0;
     }
-    const head = readUpgradeHead(bytes);
+    const head = readUpgradeHead(bytes, searched);
     if (typeof head === "object") {
       this.#settle();
       if (head.length < bytes.length) {

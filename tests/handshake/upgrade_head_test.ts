@@ -83,6 +83,16 @@ test("every beginning of a head is incomplete", () => {
   }
 });
 
+test("what was searched is not searched again", () => {
+  const bytes = Buffer.from(head(), "latin1");
+  for (let searched = 0; searched < bytes.length; searched++) {
+    assert.equal(typeof readUpgradeHead(bytes, searched), "object");
+  }
+  // Of a head that ended there something would have been made then.
+  const behind = Buffer.concat([bytes, Buffer.from("\r\n\r")]);
+  assert.equal(readUpgradeHead(behind, behind.length - 1), "incomplete");
+});
+
 test("the end is looked for in the first 16 KiB", () => {
   const long = (length: number) => {
     const rest = length - head({ added: ["X: "] }).length;
