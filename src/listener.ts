@@ -124,6 +124,8 @@ export class HttpListener {
     const server = this.#server = nodeTls
       ? createHttpsServer({ ...settings, cert: options.cert, key: options.key })
       : createHttpServer(settings);
+    // A head of 16 KiB limits them; of more than this, Deno leaves some out.
+    server.maxHeadersCount = 0;
     this.#sockets = new HttpSockets(server, nodeTls, handshakeTimeout);
     server.on("request", (request, response) => {
       // It may have been dropped with requests behind those that were too many.

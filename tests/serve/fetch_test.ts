@@ -734,6 +734,32 @@ for (const transport of transports) {
       assert.deepEqual(server.errors.splice(0), [], "the server did not fail");
     }));
 
+  test(`${transport}: of a thousand headers and more none is left out`, () =>
+    serveOn(
+      transport,
+      { fetch: ({ headers }) => new Response(headers.get("x-user")) },
+      echo,
+      async (server) => {
+        const many = "A:\r\n".repeat(2000);
+        const plain = await server.connect();
+        plain.write(
+          `GET / HTTP/1.1\r\nHost: localhost\r\n${many}X-User: ada\r\n\r\n`,
+        );
+        const { status, body } = await plain.response();
+        // The server of Bun itself has a limit of its own.
+        const own = runtime === "bun" && transport === "unix";
+        if (own) assert.equal(status, 431);
+        else assert.deepEqual([status, body], [200, "ada"]);
+        const client = await server.connect();
+        const { request } = handshake({
+          headers: { Origin: "http://a.example" },
+        });
+        client.write(request.replace("Origin:", `${many}Origin:`));
+        const refusal = await client.response();
+        assert.equal(refusal.status, own ? 431 : 403);
+      },
+    ));
+
   test(`${transport}: a request that Fetch can't express is the client's fault: 400`, () =>
     serveOn(transport, { fetch: () => new Response("ok") }, echo, async (
       server,
