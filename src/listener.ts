@@ -98,6 +98,7 @@ export class HttpListener {
   #native: NativeListener | null = null;
   #address: ServerAddress | null = null;
   #unreffed = false;
+  #stopped: Promise<void> | null = null;
   /** Whether it speaks TLS. */
   readonly secure: boolean;
 
@@ -144,6 +145,7 @@ export class HttpListener {
       secure: this.secure,
       upgrade: events.upgrade,
       other: (socket) => server.emit("connection", socket),
+      refused: (socket) => this.#sockets.follow(socket),
       late,
     }, handshakeTimeout);
     server.on(
@@ -172,9 +174,10 @@ export class HttpListener {
     if (this.#unreffed) this.unref();
   }
 
-  /** Listens no more; resolves when no connection is left. */
+  /** Listens no more; resolves when no connection is left, each time it is called. */
   async close(): Promise<void> {
-    await Promise.all([this.#stopListening(), this.#sockets.close()]);
+    this.#stopped ??= this.#stopListening();
+    await Promise.all([this.#stopped, this.#sockets.close()]);
   }
 
   /** Drops all connections that are left. */

@@ -292,6 +292,8 @@ export class Server {
       this.#upgrader.close(closeCode, reason),
       this.#listener.close(),
     ]);
+    // Handshakes may have been refused meanwhile, whose clients may read why.
+    await this.#listener.close();
     clearTimeout(timer);
     this.#finished.resolve();
   }

@@ -28,6 +28,8 @@ export interface FrontDoorOwner {
   upgrade(request: HandshakeRequest, socket: HandshakeSocket): void;
   /** Something else: an HTTP server has to read it. */
   other(socket: Duplex): void;
+  /** One that is given out for a refusal. */
+  refused(socket: Duplex): void;
   /** No whole head has come in time. */
   late(socket: Duplex): void;
 }
@@ -73,6 +75,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
   readonly #transport: Transport;
   readonly #owner: FrontDoorOwner;
   readonly #waiting: Deadlines<ArrivingSocket>;
+  #duplex: Duplex | null = null;
   #asked = false;
   #early: Uint8Array<ArrayBuffer>[] = [];
   #earlyLength = 0;
@@ -124,7 +127,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
     this.#keep(bytes, lent);
     if (head === "incomplete") return;
     this.#settle();
-    this.#owner.other(this.toDuplex());
+    this.#owner.other(this.#makeDuplex());
   }
 
   receiveEnd(): void {
@@ -151,6 +154,18 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
   }
 
   toDuplex(): Duplex {
+    if (this.#duplex === null) {
+      this.#duplex = this.#makeDuplex();
+      this.#owner.refused(this.#duplex);
+    }
+    return this.#duplex;
+  }
+
+  destroy(): void {
+    this.#transport.destroy();
+  }
+
+  #makeDuplex(): Duplex {
     const transport = this.#transport;
     const early = this.#early;
     this.#early = [];
@@ -159,10 +174,6 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
     return transport instanceof NodeSocketTransport && !isBun()
       ? transport.release(early)
       : new TransportDuplex(transport, this.secure, early);
-  }
-
-  destroy(): void {
-    this.#transport.destroy();
   }
 
   /** The first request is there. */

@@ -61,6 +61,13 @@ export class HttpSockets {
     });
   }
 
+  /** Follows a socket that the server never had: it is refused from elsewhere. */
+  follow(socket: Duplex): void {
+    if (socket.destroyed) return;
+    this.#track(socket);
+    this.#busy.set(socket, new Set());
+  }
+
   /** Drops what asks for nothing; resolves when none is left. */
   close(): Promise<void> {
     this.#closing = true;
@@ -97,13 +104,17 @@ export class HttpSockets {
       ) continue;
       this.#securing.delete(raw);
     }
+    this.#track(socket);
+    if (this.#closing) socket.destroy();
+  }
+
+  #track(socket: Duplex): void {
     this.#open.add(socket);
     socket.on("close", () => {
       this.#open.delete(socket);
       this.#busy.delete(socket);
       this.#settle();
     });
-    if (this.#closing) socket.destroy();
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {

@@ -194,6 +194,58 @@ for (const transport of transports) {
       await within(server.shutdown({ timeout: 200 }), "shutdown()", 2000);
     }));
 
+  for (const when of ["before shutdown()", "by the hook meanwhile"]) {
+    for (const way of ["is waited for", "is dropped after timeout"]) {
+      test(`${transport}: a client that is refused ${when} ${way}`, () => {
+        const asked = Promise.withResolvers<void>();
+        const decided = Promise.withResolvers<void>();
+        return serveOn(
+          transport,
+          {
+            closeTimeout: 60_000,
+            upgrade: async () => {
+              asked.resolve();
+              await decided.promise;
+              return new Response("no", { status: 403 });
+            },
+          },
+          echo,
+          async ({ server, connect }) => {
+            const client = await connect();
+            client.write(handshake().request);
+            await asked.promise;
+            const shutDown = () =>
+              server.shutdown({
+                timeout: way === "is waited for" ? Infinity : 300,
+              });
+            let done: Promise<void> | null = null;
+            if (when === "by the hook meanwhile") done = shutDown();
+            decided.resolve();
+            assert.equal((await client.response()).status, 403);
+            done ??= shutDown();
+            if (way === "is waited for") {
+              let finished = false;
+              const watched = done.then(() => finished = true);
+              await new Promise((resolve) => setTimeout(resolve, 100));
+              assert.equal(finished, false, "it waits");
+              client.socket.end();
+              await within(watched, "shutdown()", 3000);
+            } else {
+              await within(done, "shutdown()", 3000);
+              // Nobody is there to take it.
+              const writing = setInterval(() => client.write("x"), 20);
+              try {
+                await client.untilClosed(5000);
+              } finally {
+                clearInterval(writing);
+              }
+            }
+          },
+        );
+      });
+    }
+  }
+
   test(`${transport}: shutdown() waits for a plain request's answer`, () => {
     const asked = Promise.withResolvers<void>();
     const answer = Promise.withResolvers<Response>();

@@ -41,6 +41,7 @@ class Owner {
     [];
   readonly others: Duplex[] = [];
   readonly lateOnes: Duplex[] = [];
+  readonly refusedOnes: Duplex[] = [];
 
   upgrade(request: HandshakeRequest, socket: HandshakeSocket): void {
     this.upgrades.push({ request, socket });
@@ -48,6 +49,10 @@ class Owner {
 
   other(socket: Duplex): void {
     this.others.push(socket);
+  }
+
+  refused(socket: Duplex): void {
+    this.refusedOnes.push(socket);
   }
 
   late(socket: Duplex): void {
