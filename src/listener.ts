@@ -114,10 +114,11 @@ export class HttpListener {
     this.secure = options.cert !== undefined;
     const { handshakeTimeout } = timeouts;
     const headersTimeout = Math.ceil(handshakeTimeout);
+    // Node's default, which must not be below the other.
+    const requestTimeout = Math.max(300_000, headersTimeout);
     const settings = {
       headersTimeout,
-      // Node's default, which must not be below the other.
-      requestTimeout: Math.max(300_000, headersTimeout),
+      requestTimeout,
       connectionsCheckingInterval: Math.max(50, Math.ceil(headersTimeout / 8)),
       shouldUpgradeCallback: events.shouldUpgrade,
     };
@@ -138,9 +139,10 @@ export class HttpListener {
         new HttpHandshakeSocket(socket, head),
       );
     });
-    const late = (socket: Duplex): void =>
-      writeRefusal(socket, tooSlow(), timeouts.closeTimeout);
-    if (isBun()) superviseOnBun(server, handshakeTimeout, late);
+    const late = (socket: Duplex): void => this.#refuse(socket, tooSlow());
+    if (isBun()) {
+      superviseOnBun(server, handshakeTimeout, requestTimeout, late);
+    }
     this.#frontDoor = new FrontDoor({
       secure: this.secure,
       upgrade: events.upgrade,
@@ -277,14 +279,20 @@ export class HttpListener {
       : error.code === "HPE_HEADER_OVERFLOW"
       ? new HandshakeError(431, "The head of the request is too long.")
       : new HandshakeError(400, "The request is not valid HTTP/1.1.");
-    writeRefusal(socket, refusal, this.#timeouts.closeTimeout);
+    this.#refuse(socket, refusal);
+  }
+
+  #refuse(socket: Duplex, refusal: HandshakeError): void {
+    // It would be taken for a part of the answer.
+    if (this.#sockets.isAnswering(socket)) socket.destroy();
+    else writeRefusal(socket, refusal, this.#timeouts.closeTimeout);
   }
 }
 
 function tooSlow(): HandshakeError {
   return new HandshakeError(
     408,
-    "The head of the request took too long to arrive.",
+    "The request took too long to arrive.",
   );
 }
 

@@ -40,6 +40,13 @@ export interface ServeOptions<Data = unknown>
    * `app.fetch`. By default a plain request gets 426. With `fetch`, a request to
    * upgrade to something else than a WebSocket, such as h2c, is a plain one; on
    * Node before 22.21 it gets 426 all the same.
+   *
+   * An answer that can't be sent is reported, and answered with 500, or cut off
+   * if it has begun: one whose body has other chunks than `Uint8Array`s, or
+   * another length than its `Content-Length`. What `fetch()` gives can be passed
+   * on. Where it has decoded the body, `Content-Encoding` and `Content-Length`
+   * are left out; on Bun that does not show, and such a body fails: fetch it with
+   * `decompress: false` there.
    */
   fetch?: FetchHandler;
   /** Is called once the server listens. */

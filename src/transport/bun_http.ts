@@ -1,7 +1,8 @@
 /**
  * What `node:http` on Bun leaves out for sockets that it did not accept itself,
- * and does on Node and Deno: a body that is not read holds its client up, and a
- * connection on which nothing comes is dropped.
+ * and does on Node and Deno: a body that is not read holds its client up, a
+ * connection on which nothing comes is dropped, and so is one on which a request
+ * does not come to its end.
  *
  * @module
  */
@@ -13,11 +14,13 @@ import { TransportDuplex } from "./transport_duplex.ts";
  * Sees to the sockets that a server is handed with its `"connection"` event.
  *
  * @param headTimeout Milliseconds for the head of a request to arrive.
- * @param onLate Takes a socket on which it has not.
+ * @param requestTimeout Milliseconds for the rest of it.
+ * @param onLate Takes a socket on which one of them has not.
  */
 export function superviseOnBun(
   server: Server,
   headTimeout: number,
+  requestTimeout: number,
   onLate: (socket: Duplex) => void,
 ): void {
   const supervised = new WeakMap<Duplex, SupervisedSocket>();
@@ -26,7 +29,13 @@ export function superviseOnBun(
     const { keepAliveTimeout } = server;
     supervised.set(
       socket,
-      new SupervisedSocket(socket, headTimeout, keepAliveTimeout, onLate),
+      new SupervisedSocket(
+        socket,
+        headTimeout,
+        requestTimeout,
+        keepAliveTimeout,
+        onLate,
+      ),
     );
   });
   server.on("request", (request, response) => {
@@ -41,6 +50,7 @@ export function superviseOnBun(
 class SupervisedSocket {
   readonly #socket: Duplex;
   readonly #headTimeout: number;
+  readonly #requestTimeout: number;
   readonly #keepAliveTimeout: number;
   readonly #onLate: (socket: Duplex) => void;
   readonly #onData = (): void => this.#arrived();
@@ -56,24 +66,26 @@ class SupervisedSocket {
   constructor(
     socket: Duplex,
     headTimeout: number,
+    requestTimeout: number,
     keepAliveTimeout: number,
     onLate: (socket: Duplex) => void,
   ) {
     this.#socket = socket;
     this.#headTimeout = headTimeout;
+    this.#requestTimeout = requestTimeout;
     this.#keepAliveTimeout = keepAliveTimeout;
     this.#onLate = onLate;
-    this.#expectHead();
+    this.#expect(() => false, headTimeout);
     socket.on("data", this.#onData);
     socket.on("close", this.#leave);
   }
 
   /** A request has come. */
   begin(request: IncomingMessage, response: ServerResponse): void {
-    clearTimeout(this.#timer);
     this.#idle = false;
     this.#unanswered++;
     this.#request = request;
+    this.#expect(() => request.complete, this.#requestTimeout);
     const read = request._read;
     request._read = (size) => {
       read.call(request, size);
@@ -106,7 +118,7 @@ class SupervisedSocket {
     const request = this.#request;
     if (this.#idle) {
       this.#idle = false;
-      this.#expectHead();
+      this.#expect(() => false, this.#headTimeout);
     } else if (
       request !== null && !request.complete &&
       request.readableLength >= request.readableHighWaterMark
@@ -115,11 +127,13 @@ class SupervisedSocket {
     }
   }
 
-  #expectHead(): void {
+  /** Gives the socket up if it takes longer until something is there. */
+  #expect(isThere: () => boolean, milliseconds: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
+      if (isThere()) return;
       this.leave();
       this.#onLate(this.#socket);
-    }, this.#headTimeout);
+    }, milliseconds);
   }
 }

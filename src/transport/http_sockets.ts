@@ -68,6 +68,14 @@ export class HttpSockets {
     this.#busy.set(socket, new Set());
   }
 
+  /** Whether an answer has begun, and has not ended. */
+  isAnswering(socket: Duplex): boolean {
+    for (const response of this.#busy.get(socket) ?? []) {
+      if (response.headersSent && !response.writableEnded) return true;
+    }
+    return false;
+  }
+
   /** Drops what asks for nothing; resolves when none is left. */
   close(): Promise<void> {
     this.#closing = true;

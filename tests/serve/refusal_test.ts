@@ -183,6 +183,30 @@ for (const transport of transports) {
       await assertServes(server);
     }));
 
+  test(`${transport}: what is no HTTP behind an answer that has begun cuts it off, without a second head`, () =>
+    serveOn(
+      transport,
+      {
+        fetch: () =>
+          new Response(
+            new ReadableStream({
+              start: (controller) => controller.enqueue(new Uint8Array(3)),
+            }),
+          ),
+      },
+      echo,
+      async (server) => {
+        const client = await server.connect();
+        client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        await client.until(() => client.length > 0, "the answer to begin");
+        client.write("\x00 garbage\r\n\r\n");
+        await client.untilEnded();
+        const answer = client.rest().toString("latin1");
+        assert.equal(answer.match(/HTTP\/1\.1/g)?.length, 1, answer);
+        await assertServes(server);
+      },
+    ));
+
   test(`${transport}: one byte at a time does not put off the 408`, () =>
     serveOn(transport, { handshakeTimeout: 2000 }, echo, async (server) => {
       const client = await server.connect();
