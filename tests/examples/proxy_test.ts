@@ -65,7 +65,6 @@ test("examples/proxy.ts: a target that it can't reach as it is written is refuse
   for (
     const target of [
       "ws://127.0.0.1:1/echo",
-      "ws://127.0.0.1:1/?room=a",
       "wss://127.0.0.1:1/",
     ]
   ) {

@@ -32,15 +32,11 @@ const examples = startAll({
 });
 
 test("examples/upload.ts: a limit that is no number of bytes is refused", async () => {
-  for (const limit of ["1MB", "0", "-1", ""]) {
-    assert.match(
-      await refusalOf("upload.ts", {
-        UPLOADS: smallFolder,
-        MAX_FILE_SIZE: limit,
-      }),
-      /MAX_FILE_SIZE must be a number of bytes, not/,
-    );
-  }
+  const environment = { UPLOADS: smallFolder, MAX_FILE_SIZE: "1MB" };
+  assert.match(
+    await refusalOf("upload.ts", environment),
+    /MAX_FILE_SIZE must be a number of bytes, not 1MB/,
+  );
 });
 
 test("examples/upload.ts: files are stored, whole or not at all, under safe names", async () => {
