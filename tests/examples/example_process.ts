@@ -93,17 +93,20 @@ export class ExampleProcess {
     const over = Promise.race([this.#ended, limit.promise]).then(() => {
       ended = true;
     });
-    while ((found = pattern.exec(this.#output)) === null) {
-      if (ended) {
-        throw new Error(`it does not print ${pattern}, but: ${this.#output}`);
+    try {
+      while ((found = pattern.exec(this.#output)) === null) {
+        if (ended) {
+          throw new Error(`it does not print ${pattern}, but: ${this.#output}`);
+        }
+        await Promise.race([
+          over,
+          new Promise<void>((resolve) => this.#wake = resolve),
+        ]);
       }
-      await Promise.race([
-        over,
-        new Promise<void>((resolve) => this.#wake = resolve),
-      ]);
+      return found;
+    } finally {
+      clearTimeout(timer);
     }
-    clearTimeout(timer);
-    return found;
   }
 
   /** Ends it. */
