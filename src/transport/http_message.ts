@@ -177,8 +177,9 @@ const framingHeaders: readonly string[] = [
  * @param linger How long the peer has, in milliseconds.
  */
 function endAfter(socket: Duplex, linger: number, end: () => void): void {
-  const timer = setTimeout(() => socket.destroy(), linger);
   socket.on("error", ignore);
+  if (socket.destroyed) return;
+  const timer = setTimeout(() => socket.destroy(), linger);
   socket.on("close", () => clearTimeout(timer));
   socket.on("end", () => socket.destroySoon?.());
   end();

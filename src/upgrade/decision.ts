@@ -16,7 +16,11 @@ import {
 import { HandshakeError } from "../handshake/response.ts";
 import type { Counters } from "../metrics/counters.ts";
 import type { HandshakeSocket } from "../transport/handshake_socket.ts";
-import { writeRefusal, writeResponse } from "../transport/http_message.ts";
+import {
+  cancelBody,
+  writeRefusal,
+  writeResponse,
+} from "../transport/http_message.ts";
 import type { HandshakeAcceptor } from "./acceptance.ts";
 import type {
   ResolvedUpgradeOptions,
@@ -107,14 +111,15 @@ export class HandshakeDecider {
   ): Promise<void> {
     this.#undecided.add(socket);
     const gone = new AbortController();
-    socket.onGone = () =>
-      gone.abort(new Error("the client closed the connection"));
+    socket.onGone = () => gone.abort(leftError());
     try {
       const answer = await this.#limit(
         hook(requestOf(request, socket.secure, offer.host, gone.signal)),
+        socket,
         gone,
       );
       if (socket.gone) {
+        discard(answer);
         recordHandshake(this.#counters, request, socket, null);
       } else if (isResponse(answer)) {
         await writeResponse(
@@ -150,9 +155,13 @@ export class HandshakeDecider {
     }
   }
 
-  /** Rejects if the hook's promise takes longer than a handshake may. */
+  /**
+   * Waits for the hook's promise no longer than a handshake may take, and than
+   * there is somebody to answer.
+   */
   async #limit(
     answer: ReturnType<UpgradeHook>,
+    socket: HandshakeSocket,
     gone: AbortController,
   ): Promise<unknown> {
     if (typeof (answer as PromiseLike<unknown>)?.then !== "function") {
@@ -160,16 +169,38 @@ export class HandshakeDecider {
     }
     const { handshakeTimeout } = this.#options;
     const limit = Promise.withResolvers<never>();
+    let late = false;
+    const giveUp = (error: Error): void => {
+      late = true;
+      limit.reject(error);
+    };
     const timer = setTimeout(() => {
-      limit.reject(tooSlow(handshakeTimeout));
-      gone.abort(new Error(tooSlow(handshakeTimeout).message));
-      discardLate(answer as PromiseLike<unknown>);
+      const refusal = tooSlow(handshakeTimeout);
+      gone.abort(new Error(refusal.message));
+      giveUp(refusal);
     }, handshakeTimeout);
+    socket.onGone = () => {
+      gone.abort(leftError());
+      // Who has only ended could still read why it is refused.
+      if (socket.gone) giveUp(gone.signal.reason);
+    };
     try {
       return await Promise.race([answer, limit.promise]);
     } finally {
       clearTimeout(timer);
+      if (late) this.#discardLate(answer as PromiseLike<unknown>, gone.signal);
     }
+  }
+
+  /** Takes what nobody waits for any more. */
+  #discardLate(answer: PromiseLike<unknown>, { reason }: AbortSignal): void {
+    answer.then(discard, (error) => {
+      if (error !== reason) this.#report(error);
+    });
+  }
+
+  #report(error: unknown): void {
+    report(this.#options.onError as (error: unknown) => unknown, error);
   }
 
   #refuse(
@@ -179,7 +210,7 @@ export class HandshakeDecider {
   ): void {
     let refusal = error;
     if (!(refusal instanceof HandshakeError)) {
-      report(this.#options.onError as (error: unknown) => unknown, error);
+      this.#report(error);
       refusal = new HandshakeError(
         500,
         "The server failed to answer this handshake.",
@@ -209,11 +240,13 @@ function isResponse(answer: unknown): answer is Response {
       "headers" in answer && "body" in answer);
 }
 
-/** Lets go of what a `Response` holds that nobody waits for any more. */
-function discardLate(answer: PromiseLike<unknown>): void {
-  answer.then((late) =>
-    isResponse(late) && !late.body?.locked ? late.body?.cancel() : undefined
-  ).then(undefined, () => {});
+/** Lets go of what an answer holds that is not sent. */
+function discard(answer: unknown): void {
+  if (isResponse(answer)) cancelBody(answer.body, leftError());
+}
+
+function leftError(): Error {
+  return new Error("the client closed the connection");
 }
 
 /**

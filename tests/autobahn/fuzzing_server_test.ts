@@ -13,6 +13,7 @@ import { offerDeflate } from "../../autobahn/peer/deflate.ts";
 import { deflateOffer } from "../../autobahn/peer/deflate_negotiation.ts";
 import { FuzzingPeer } from "../../autobahn/peer/fuzzing_peer.ts";
 import { certificate, privateKey } from "../support/certificate.ts";
+import { until } from "../support/waiting.ts";
 
 const cases = ["1.1.2", "5.1", "2.5", "13.1.1"].map((id) => findCase(id)!);
 assert.ok(cases.every((one) => one !== undefined));
@@ -118,16 +119,9 @@ async function runCase(
     `/runCase?case=${number}&agent=${agent}`,
     { echo: true, ...options },
   );
-  if (!isExcluded) await until(() => count() > before);
+  // A client may see the end of a connection before the server does.
+  if (!isExcluded) await until(() => count() > before, "the result");
   return visited;
-}
-
-/** A client may see the end of a connection before the server does. */
-async function until(condition: () => boolean): Promise<void> {
-  for (let wait = 0; !condition(); wait++) {
-    assert.ok(wait < 1000, "it did not happen within five seconds");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** The whole response to a request that is sent as it is. */
@@ -254,7 +248,7 @@ test("fuzzing server: the opening handshake of a case can fail", async () => {
     );
     assert.match(response, /^HTTP\/1\.1 400 /);
     assert.match(response, /client_max_window_bits/);
-    await until(() => server.results.length > 0);
+    await until(() => server.results.length > 0, "the result");
     const other = await exchange(
       server,
       upgradeRequest("/getCaseCount", [

@@ -10,6 +10,9 @@ import {
   type DuplexPairOptions,
 } from "../support/duplex_pair.ts";
 import { RawPeer } from "../support/raw_peer.ts";
+import { within } from "../support/waiting.ts";
+
+export { until, within } from "../support/waiting.ts";
 
 /** What a test has at hand. */
 export interface Harness {
@@ -60,44 +63,6 @@ export async function disconnectAll(): Promise<void> {
     await within(socket.closed.catch(() => {}), "the end of a connection");
   }
   open.clear();
-}
-
-/** How long anything that a test waits for may take, in milliseconds. */
-const deadline = 20_000;
-
-/** Waits for a promise, but not for ever. */
-export async function within<Value>(
-  promise: PromiseLike<Value>,
-  what: string,
-): Promise<Value> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  try {
-    return await Promise.race([
-      promise,
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new Error(`${what} did not come in ${deadline} ms`)),
-          deadline,
-        );
-      }),
-    ]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Waits until a condition holds. */
-export async function until(
-  condition: () => boolean,
-  what: string,
-): Promise<void> {
-  const end = performance.now() + deadline;
-  while (!condition()) {
-    if (performance.now() > end) {
-      throw new Error(`${what} did not come about in ${deadline} ms`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   startEchoServer,
 } from "../support/echo_server.ts";
 import { type Command, runtime } from "../support/runtime.ts";
+import { within } from "../support/waiting.ts";
 import { Peer } from "./peer.ts";
 import { maxMessageSize } from "./scenarios.ts";
 
@@ -82,7 +83,11 @@ export function prepareDeflateClient(client: DeflateClient): RunVisit {
       options,
       ...client.browser ? { page: server.pageUrl } : {},
     });
-    const observed = await within(visit.closed);
+    const observed = await within(
+      visit.closed,
+      "the close at the server",
+      closeTimeout,
+    );
     const expected = closed ?? { closeCode: 1000, wasClean: true };
     assert.deepEqual(observed, { ...observed, ...expected });
     assert.equal(await visit.extensions, extensions, "socket.extensions");
@@ -165,14 +170,4 @@ export function answerTo(
  */
 export function keepsContext(offer: Offer, options: DeflateOptions): boolean {
   return !answerTo(offer, options).includes("server_no_context_takeover");
-}
-
-async function within<Value>(promise: Promise<Value>): Promise<Value> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`no close at the server within ${closeTimeout} ms`));
-    }, closeTimeout);
-  });
-  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -499,9 +499,69 @@ test("a body of a Response is cancelled when the client leaves", () => {
       client.write(handshake().request);
       await client.until(() => client.length > 20, "the head");
       client.reset();
-      await Promise.race([
-        cancelled.promise,
-        until(() => false, "the body to be cancelled", 3000),
+      await within(cancelled.promise, "the body to be cancelled");
+    },
+  );
+});
+
+test("a hook that never answers is not waited for once its client is gone", () => {
+  const asked = Promise.withResolvers<void>();
+  return serveOn(
+    "tcp",
+    {
+      handshakeTimeout: 600_000,
+      upgrade: () => {
+        asked.resolve();
+        return new Promise<void>(() => {});
+      },
+    },
+    echo,
+    async (server) => {
+      const client = await server.connect();
+      client.write(handshake().request);
+      await within(asked.promise, "the hook to be asked");
+      const shutdown = server.server.shutdown({ timeout: 600_000 });
+      client.reset();
+      await within(shutdown, "shutdown()");
+    },
+  );
+});
+
+test("what a hook answers after its client is gone is let go of, or reported", () => {
+  const cancelled = Promise.withResolvers<void>();
+  const answers = [
+    Promise.withResolvers<Response>(),
+    Promise.withResolvers<Response>(),
+    Promise.withResolvers<Response>(),
+  ];
+  let asked = 0;
+  const reasons: unknown[] = [];
+  return serveOn(
+    "tcp",
+    {
+      upgrade: ({ signal }) => {
+        signal.addEventListener("abort", () => reasons.push(signal.reason));
+        return answers[asked++].promise;
+      },
+    },
+    echo,
+    async (server) => {
+      for (let count = 1; count <= answers.length; count++) {
+        const client = await server.connect();
+        client.write(handshake().request);
+        await until(() => asked === count, "the hook to be asked");
+        client.reset();
+        await until(() => reasons.length === count, "the hook's signal");
+      }
+      answers[0].resolve(
+        new Response(new ReadableStream({ cancel: () => cancelled.resolve() })),
+      );
+      answers[1].reject(new Error("no such user"));
+      answers[2].reject(reasons[2]);
+      await within(cancelled.promise, "the body to be cancelled");
+      await until(() => server.errors.length > 0, "the error");
+      assert.deepEqual(server.errors.splice(0).map(String), [
+        "Error: no such user",
       ]);
     },
   );

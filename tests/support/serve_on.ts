@@ -14,12 +14,10 @@ import {
   type Server,
 } from "../../mod.ts";
 import { certificate, privateKey } from "./certificate.ts";
-import {
-  type HandshakeDetails,
-  patience,
-  RawClient,
-  type Target,
-} from "./raw_client.ts";
+import { type HandshakeDetails, RawClient, type Target } from "./raw_client.ts";
+import { until, within } from "./waiting.ts";
+
+export { until, within } from "./waiting.ts";
 
 /** What a server can listen on. */
 export type Transport = "tcp" | "tls" | "unix";
@@ -123,39 +121,6 @@ export async function serveOn<Data = unknown>(
   assert.equal(server.sockets.size, 0, "sockets are left");
   assert.deepEqual(errors.map(String), [], "errors that no one expected");
   await assertNoStrayErrors();
-}
-
-/** Waits for a promise, but not for ever. */
-export async function within<Value>(
-  promise: Promise<Value>,
-  what: string,
-  milliseconds: number = patience,
-): Promise<Value> {
-  const limit = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => limit.reject(new Error(`waited ${milliseconds} ms for ${what}`)),
-    milliseconds,
-  );
-  try {
-    return await Promise.race([promise, limit.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Waits for a condition, but not for ever. */
-export async function until(
-  condition: () => boolean,
-  what: string,
-  milliseconds: number = patience,
-): Promise<void> {
-  const deadline = performance.now() + milliseconds;
-  while (!condition()) {
-    if (performance.now() > deadline) {
-      throw new Error(`waited ${milliseconds} ms for ${what}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** Waits until a signal aborts. */

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { flagsOfWorker } from "../../src/demonstration/workers.ts";
 import { RestartBrake } from "../../src/demonstration/restart_brake.ts";
 import { listen, run, start } from "../demonstration/server_process.ts";
+import { until } from "../support/waiting.ts";
 
 const patience = 15_000;
 
@@ -23,14 +24,6 @@ function isRunning(pid: number): boolean {
     return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   } catch {
     return false;
-  }
-}
-
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  const end = performance.now() + patience;
-  while (!isSo()) {
-    assert.ok(performance.now() < end, `${what}: not so in ${patience} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
@@ -85,13 +78,13 @@ test("server.ts --workers 2: one port, a killed worker is replaced, all end toge
     // The connections of one of both are lost with it, and only those.
     process.kill(workers[0], "SIGKILL");
     await until(
-      "some are lost",
       () => clients.some(({ isClosed }) => isClosed),
+      "some are lost",
     );
-    await until("there are two again", () => {
+    await until(() => {
       const now = childrenOf(server.pid);
       return now.length === 2 && !now.includes(workers[0]);
-    });
+    }, "there are two again");
     const left = clients.filter(({ isClosed }) => !isClosed);
     assert.ok(left.length > 0, "the other's are left");
     await Promise.all(left.map((client) => echo(client, "still there")));
@@ -100,10 +93,10 @@ test("server.ts --workers 2: one port, a killed worker is replaced, all end toge
     process.kill(workers[1], "SIGKILL");
     // The runtimes differ in the code of a connection that is lost.
     for (const { closed } of left) assert.notEqual(await closed, 1001);
-    await until("there are two new ones", () => {
+    await until(() => {
       const now = childrenOf(server.pid);
       return now.length === 2 && !now.includes(workers[1]);
-    });
+    }, "there are two new ones");
     const late: Client[] = [];
     const end = performance.now() + patience;
     while (late.length < 10 && performance.now() < end) {
@@ -135,7 +128,7 @@ test("server.ts --workers 2: the workers end when the first process is killed", 
   const client = await open(server.urlOf("/echo"));
   await server[Symbol.asyncDispose]();
   assert.equal(await client.closed, 1001);
-  await until("all have ended", () => !workers.some(isRunning));
+  await until(() => !workers.some(isRunning), "all have ended");
 });
 
 test("server.ts --workers 2 does not share a port with anyone else", async () => {
@@ -153,13 +146,13 @@ test("server.ts --workers 2 does not share a port with anyone else", async () =>
 test("server.ts --workers 2: SIGTERM before it listens ends it soon, and nothing is announced", async () => {
   const server = start("--port=0", "--workers=2");
   try {
-    await until("the first worker is there", () => {
+    await until(() => {
       try {
         return childrenOf(server.pid).length > 0;
       } catch {
         return false; // A task of it has just ended.
       }
-    });
+    }, "the first worker is there");
     const asked = performance.now();
     server.kill("SIGTERM");
     const { code, stdout, stderr } = await server.finished;
