@@ -101,7 +101,8 @@ export {
 } from "./src/frame.ts";
 export type { OriginPolicy } from "./src/handshake/origin.ts";
 export type { HandshakeRequest } from "./src/handshake/request.ts";
-export type { ListenOptions, ServerAddress } from "./src/listener.ts";
+export type { ListenOptions } from "./src/listen_options.ts";
+export type { ServerAddress } from "./src/listener.ts";
 export type {
   HistogramBucket,
   HistogramMetrics,

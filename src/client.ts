@@ -7,7 +7,6 @@ import { createHash } from "node:crypto";
 import {
   checkCaCerts,
   checkOptions,
-  checkSignal,
   readHeaders,
   readProtocols,
   type WebSocketStreamOptions,
@@ -20,6 +19,7 @@ import {
 import { createContext } from "./connection/context.ts";
 import { createDeferred, type Deferred } from "./connection/deferred.ts";
 import {
+  checkSignal,
   milliseconds,
   resolveConnectionOptions,
   type ResolvedConnectionOptions,

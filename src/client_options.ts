@@ -103,11 +103,3 @@ export function checkCaCerts(caCerts: unknown): void {
     checkPem(`caCerts[${index}]`, pem);
   }
 }
-
-/** @throws {TypeError} If it is something else. */
-export function checkSignal(signal: unknown): void {
-  if (signal === undefined) return;
-  const given = signal as Partial<AbortSignal> | null;
-  if (typeof given?.addEventListener === "function") return;
-  throw new TypeError(`signal is an AbortSignal, not ${describe(signal)}`);
-}

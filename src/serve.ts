@@ -5,7 +5,6 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CloseCode } from "./close.ts";
-import { describe } from "./describe.ts";
 import {
   checkCloseOptions,
   type Publishable,
@@ -18,15 +17,11 @@ import {
   optionsAndHandler,
   report,
 } from "./connection/handler.ts";
-import { milliseconds } from "./connection/options.ts";
+import { checkSignal, milliseconds } from "./connection/options.ts";
 import { answerWithFetch, type FetchHandler } from "./fetch.ts";
 import { listContains } from "./handshake/header_syntax.ts";
-import {
-  checkListenOptions,
-  HttpListener,
-  type ListenOptions,
-  type ServerAddress,
-} from "./listener.ts";
+import { checkListenOptions, type ListenOptions } from "./listen_options.ts";
+import { HttpListener, type ServerAddress } from "./listener.ts";
 import type { ServerMetrics } from "./metrics/metrics.ts";
 import type { Topics, TopicsPublishOptions } from "./topics/topics.ts";
 import type { UpgradeOptions } from "./upgrade/options.ts";
@@ -368,14 +363,6 @@ export function serve(
 ): Server {
   const [options, handler] = optionsAndHandler("serve", parameters);
   return new Server(options, handler);
-}
-
-function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal === undefined) return;
-  if (typeof signal?.addEventListener === "function") return;
-  throw new TypeError(
-    `the option \`signal\` is an AbortSignal, not ${describe(signal)}`,
-  );
 }
 
 function upgradeRequired({ url }: Request): Response {

@@ -36,6 +36,7 @@ const layers: readonly (readonly string[])[] = [
     "client.ts",
     "client_options.ts",
     "fetch.ts",
+    "listen_options.ts",
     "listener.ts",
     "serve.ts",
     "upgrade_handler.ts",

@@ -134,3 +134,19 @@ export function milliseconds<Name extends string>(
 ): number {
   return Math.min(positive(options, name, byDefault), longestDelay);
 }
+
+/**
+ * Checks an option `signal`.
+ *
+ * @throws {TypeError} If it is given, and no `AbortSignal`.
+ */
+export function checkSignal(signal: unknown): void {
+  if (signal === undefined) return;
+  const given = signal as Partial<AbortSignal> | null;
+  if (typeof given?.addEventListener === "function") return;
+  throw new TypeError(
+    `signal is an AbortSignal, not ${
+      describe(signal)
+    }: pass the signal of an AbortController`,
+  );
+}
