@@ -61,14 +61,18 @@ export class ByteBuffer {
   }
 }
 
+/** To give back the memory of less costs more than a collector does. */
+const givenBackLength = 1024;
+
 /**
  * Gives back the memory of a buffer that nobody else has, and which such bytes
- * end: it is detached. A collector would come to it when it has left the caches,
- * and has to count it until then.
+ * end, unless they are short: it is detached. A collector would come to it when
+ * it has left the caches, and has to count it until then.
  */
 export function giveBack(
   { buffer, byteOffset, length }: Uint8Array<ArrayBuffer>,
 ): void {
+  if (length < givenBackLength) return;
   // What follows in the buffer may be of use yet.
   if (byteOffset + length === buffer.byteLength) buffer.transfer(0);
 }

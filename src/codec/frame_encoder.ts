@@ -8,7 +8,7 @@ import { applyMask, randomMaskingKey } from "../mask.ts";
 import { headerLength, maxHeaderLength, writeHeader } from "./frame_header.ts";
 import { type FrameBlock, SharedFrame } from "./shared_frame.ts";
 import { giveBackToSlab, type Slab, slabLength, slabWithRoom } from "./slab.ts";
-import { socketMemory } from "./socket_memory.ts";
+import { copyStart, socketMemory } from "./socket_memory.ts";
 import type { Stage, StageController } from "./stage.ts";
 import { encodeUtf8, writeAscii, writeUtf8 } from "./utf8.ts";
 
@@ -259,10 +259,10 @@ export class FrameEncoder
       return;
     }
     this.#closePiece();
-    if (length > slabLength / 2) {
-      this.#openMemory(new Uint8Array(length));
+    if (length > slabLength) {
+      this.#openMemory(new Uint8Array(copyStart + length));
     } else if (this.#pieces.length >= manyPieces && length <= ownLength) {
-      this.#openMemory(this.#own = socketMemory(ownLength));
+      this.#openMemory(this.#own = socketMemory(copyStart + ownLength));
     } else {
       const slab = slabWithRoom(length);
       this.#openMemory(slab.bytes, slab);
@@ -272,7 +272,7 @@ export class FrameEncoder
   #openMemory(bytes: Uint8Array<ArrayBuffer>, slab: Slab | null = null): void {
     this.#open = bytes;
     this.#slab = slab;
-    this.#openStart = this.#openEnd = slab === null ? 0 : slab.used;
+    this.#openStart = this.#openEnd = slab === null ? copyStart : slab.used;
   }
 
   /** The open piece goes on to here. */

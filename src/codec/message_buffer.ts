@@ -43,6 +43,8 @@ export class MessageBuffer {
     ) {
       this.#short ??= new ByteBuffer();
       this.#short.append(part, remaining);
+      // One that is kept may stand before it.
+      if (given && this.#parts?.at(-1)?.buffer !== part.buffer) giveBack(part);
     } else {
       this.#parts ??= [];
       this.#finishShort(this.#parts);

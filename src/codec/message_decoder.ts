@@ -25,9 +25,6 @@ export interface MessageDecoderOptions {
 /** The default of `maxMessageSize`: 16 MiB. */
 export const defaultMaxMessageSize: number = 16 * 1024 * 1024;
 
-/** To give back the memory of less costs more than a collector does. */
-const givenBackLength = 1024;
-
 /** What {@linkcode MessageDecoder} puts out. */
 export type DecodedMessage = Message | ControlMessage | MessageFragment;
 
@@ -102,7 +99,7 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
           controller.enqueue(
             frame.opcode === Opcode.Text
               ? this.#decodeText(frame)
-              : ownBytes(frame.payload, frame.own),
+              : this.#takeWhole(frame),
           );
           return;
         }
@@ -190,10 +187,14 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
 
   #decodeText({ payload, own }: Frame): string {
     const text = decodeUtf8(payload);
-    if (
-      this.given && own === undefined && payload.length >= givenBackLength
-    ) giveBack(payload);
+    if (this.given && own === undefined) giveBack(payload);
     return text;
+  }
+
+  #takeWhole({ payload, own }: Frame): Uint8Array<ArrayBuffer> {
+    const bytes = ownBytes(payload, own);
+    if (this.given && own === undefined && bytes !== payload) giveBack(payload);
+    return bytes;
   }
 
   #checkSize(frame: Frame): void {

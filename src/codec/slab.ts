@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { socketMemory } from "./socket_memory.ts";
+import { copyStart, socketMemory } from "./socket_memory.ts";
 
-/** How many bytes a {@linkcode Slab} has. */
+/** How many bytes a {@linkcode Slab} has to be taken. */
 export const slabLength: number = 64 * 1024;
 
 /** So many slabs are used again; what a turn needs beyond them goes to the collector. */
@@ -18,15 +18,29 @@ const keptSlabs = 8;
  */
 export class Slab {
   /** The memory. */
-  readonly bytes: Uint8Array<ArrayBuffer> = socketMemory(slabLength);
-  /** How many of its bytes were taken. */
-  used = 0;
-  #givenBack = 0;
+  readonly bytes: Uint8Array<ArrayBuffer> = socketMemory(
+    copyStart + slabLength,
+  );
+  /** Where the bytes end that were taken. */
+  used: number = copyStart;
+  #givenBack: number = copyStart;
+
+  /** Whether none are taken. */
+  get free(): boolean {
+    return this.used === copyStart;
+  }
+
+  /** Whether so many more can be taken. */
+  hasRoomFor(length: number): boolean {
+    return this.used + length <= this.bytes.length;
+  }
 
   /** So many bytes that were taken are not needed any more. */
   giveBack(length: number): void {
     this.#givenBack += length;
-    if (this.#givenBack === this.used) this.#givenBack = this.used = 0;
+    if (this.#givenBack === this.used) {
+      this.#givenBack = this.used = copyStart;
+    }
   }
 }
 
@@ -36,8 +50,8 @@ const slabs = [current];
 
 /** A slab with room for so many bytes, at most {@linkcode slabLength}. */
 export function slabWithRoom(length: number): Slab {
-  if (current.used + length <= slabLength) return current;
-  const free = slabs.find((slab) => slab.used === 0);
+  if (current.hasRoomFor(length)) return current;
+  const free = slabs.find((slab) => slab.free);
   if (free !== undefined) return current = free;
   current = new Slab();
   if (slabs.push(current) > keptSlabs) slabs.shift();

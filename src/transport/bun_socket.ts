@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { copyStart } from "../codec/socket_memory.ts";
 import type {
   NetworkAddress,
   Transport,
@@ -124,6 +125,16 @@ const shortLength = 16 * 1024;
 const short = new Uint8Array(new ArrayBuffer(shortLength));
 let shortInUse = false;
 
+/**
+ * Where chunks are copied one behind the other: the socket takes one at a time,
+ * and a frame's header that is written alone becomes a packet of its own, which
+ * costs more than to copy the payload.
+ */
+const joined = new Uint8Array(copyStart + 65 * 1024);
+
+/** Chunks of so many bytes are worth a packet of their own. */
+const aloneLength = 16 * 1024;
+
 let lastHostname = "";
 
 /**
@@ -172,9 +183,9 @@ export class BunSocketTransport implements Transport {
     return true;
   }
 
-  /** See {@linkcode Transport}: this engine gains nothing by it. */
+  /** See {@linkcode Transport}. */
   get gives(): boolean {
-    return false;
+    return true;
   }
 
   /** See {@linkcode Transport}. */
@@ -214,6 +225,10 @@ export class BunSocketTransport implements Transport {
   /** See {@linkcode Transport}. */
   write(chunks: readonly Uint8Array[], written?: () => void): void {
     if (this.#closed || this.#ending) return;
+    if (chunks.length > 1 && this.#unsent === null) {
+      this.#writeJoined(chunks, written);
+      return;
+    }
     const last = chunks.length - 1;
     for (let index = 0; index <= last; index++) {
       this.#write(chunks[index], index === last ? written : undefined);
@@ -294,7 +309,37 @@ export class BunSocketTransport implements Transport {
     this.#error ??= error;
   }
 
-  #write(bytes: Uint8Array, written: (() => void) | undefined): void {
+  /** Writes short chunks together with what follows them. */
+  #writeJoined(
+    chunks: readonly Uint8Array[],
+    written: (() => void) | undefined,
+  ): void {
+    const last = chunks.length - 1;
+    let end = copyStart;
+    for (let index = 0; index <= last; index++) {
+      let rest = chunks[index];
+      if (end > copyStart || (index < last && rest.length < aloneLength)) {
+        const part = rest.subarray(0, joined.length - end);
+        joined.set(part, end);
+        end += part.length;
+        rest = rest.subarray(part.length);
+        const done = index === last && rest.length === 0;
+        if (end === joined.length || index === last) {
+          const bytes = joined.subarray(copyStart, end);
+          this.#write(bytes, done ? written : undefined, true);
+          end = copyStart;
+        }
+        if (rest.length === 0) continue;
+      }
+      this.#write(rest, index === last ? written : undefined);
+    }
+  }
+
+  #write(
+    bytes: Uint8Array,
+    written: (() => void) | undefined,
+    lent = false,
+  ): void {
     let rest = bytes;
     if (this.#unsent === null) {
       const length = this.#send(bytes);
@@ -307,7 +352,7 @@ export class BunSocketTransport implements Transport {
     }
     this.#buffered += rest.length;
     this.#unsent ??= [];
-    this.#unsent.push({ bytes: rest, written });
+    this.#unsent.push({ bytes: lent ? rest.slice() : rest, written });
   }
 
   /** Says how many bytes the system took; the socket closes if it fails. */
