@@ -59,6 +59,24 @@ test("the memory of what was given is given back, once it is copied, and of noth
   assert.equal(detached(true, 0, 100), false, "a short one costs nothing");
 });
 
+test("the memory of a part that is copied at once is given back, unless one that is kept stands before it", () => {
+  for (const before of [0, 20_000]) {
+    const chunk = filled(before + 10_000 + (before === 0 ? 30_000 : 0), 1);
+    const end = chunk.length;
+    const last = chunk.subarray(end - 10_000);
+    const expected = [last.slice()];
+    const buffer = new MessageBuffer();
+    if (before > 0) {
+      const first = chunk.subarray(0, before);
+      expected.unshift(first.slice());
+      buffer.append(first, 0, false, true);
+    }
+    buffer.append(last, 0, false, true);
+    assert.equal(chunk.buffer.detached, before === 0);
+    assert.deepEqual(buffer.take(), concatBytes(expected));
+  }
+});
+
 test("the message has a buffer of its own", () => {
   for (const lengths of [[5000], [5000, 0], [5000, 10], [10, 5000, 6000]]) {
     const buffer = new MessageBuffer();

@@ -678,6 +678,35 @@ test("MessageDecoder: what is not a frame's own is copied, also out of a Node Bu
   }
 });
 
+test("MessageDecoder: a chunk that is given is given back as soon as its last message is copied", () => {
+  const lengths = [5000, 9000, 4000];
+  const payloads = lengths.map((length, index) =>
+    new Uint8Array(length).map((_, at) => index + at * 3)
+  );
+  const decodeGiven = (given: boolean, behind: number) => {
+    const chunk = concatBytes([
+      ...payloads.map((payload) =>
+        frameBytes({ fin: true, opcode: 2, key, payload })
+      ),
+      new Uint8Array(behind),
+    ]);
+    const messages: DecodedMessage[] = [];
+    const decoder = new MessageDecoder();
+    decoder.given = given;
+    const frames = fuse(decoder, {
+      enqueue: (message) => void messages.push(message),
+      error: (reason) => assert.fail(String(reason)),
+    });
+    new FrameDecoder({ unmaskInPlace: true })
+      .transform(chunk.subarray(0, chunk.length - behind), frames);
+    assert.deepEqual(messages, payloads);
+    return chunk.buffer.detached;
+  };
+  assert.equal(decodeGiven(true, 0), true);
+  assert.equal(decodeGiven(false, 0), false, "others may have it");
+  assert.equal(decodeGiven(true, 1), false, "there is more in it");
+});
+
 test("MessageDecoder: empty messages have buffers of their own, so that each may be transferred", () => {
   const frames = [
     frameBytes({ opcode: 2 }),

@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { concatBytes } from "../support/frames.ts";
+import { seededRandom } from "../support/seeded_random.ts";
 import {
   Recorder,
   ScriptedBunSocket,
@@ -99,4 +101,61 @@ test("bun: the first of several errors is the one that is told", async () => {
   socket.data.closed(new Error("third"));
   await settled();
   assert.equal(receiver.error?.message, "first");
+});
+
+test("bun: a frame's header is written together with its payload", () => {
+  const payload = someBytes(64 * 1024);
+  for (
+    const [chunks, writes] of [
+      [[someBytes(10), payload], [65_546]],
+      [[payload], [65_536]],
+      [[payload, someBytes(10)], [65_536, 10]],
+      [[someBytes(10), someBytes(200), someBytes(30)], [240]],
+      [[someBytes(10), someBytes(200_000)], [66_560, 133_450]],
+      [[someBytes(10), payload, someBytes(10), payload], [66_560, 64_532]],
+    ] as const
+  ) {
+    const socket = new ScriptedBunSocket();
+    let written = 0;
+    socket.transport.write(chunks, () => written++);
+    assert.deepEqual(socket.writes, writes);
+    assert.deepEqual(socket.sent, concatBytes([...chunks]));
+    assert.equal(socket.transport.bufferedAmount, 0);
+  }
+});
+
+test("bun: what was written together and is not taken is not written over by another socket's bytes", async () => {
+  const random = seededRandom("bun: written together");
+  const sockets = Array.from({ length: 3 }, () => new ScriptedBunSocket());
+  const expected = sockets.map((): Uint8Array[] => []);
+  let written = 0;
+  let writes = 0;
+  for (let step = 0; step < 60; step++) {
+    const index = random.integer(sockets.length);
+    const chunks = Array.from(
+      { length: 1 + random.integer(4) },
+      () =>
+        someBytes(
+          random.pick([0, 4, 10, 3000, 16_384, 65_536, 100_000]),
+          random.integer(256),
+        ),
+    );
+    expected[index].push(...chunks);
+    writes++;
+    sockets[index].transport.write(chunks, () => written++);
+    const sent = sockets[index].sent.length;
+    assert.equal(
+      sockets[index].transport.bufferedAmount,
+      concatBytes(expected[index]).length - sent,
+    );
+    await sockets[random.integer(sockets.length)].drain(
+      random.integer(200_000),
+    );
+  }
+  for (const [index, socket] of sockets.entries()) {
+    await socket.drain(Infinity);
+    assert.deepEqual(socket.sent, concatBytes(expected[index]));
+    assert.equal(socket.transport.bufferedAmount, 0);
+  }
+  assert.equal(written, writes);
 });

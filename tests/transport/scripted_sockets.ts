@@ -100,6 +100,8 @@ export class ScriptedBunSocket implements Script, BunSocketParameter {
   readonly transport: BunSocketTransport;
   /** Calls of its methods, but for `write()`. */
   readonly calls: string[] = [];
+  /** How many bytes each call of `write()` was given. */
+  readonly writes: number[] = [];
   ends = 0;
   dropped = false;
   capacity = Infinity;
@@ -127,6 +129,7 @@ export class ScriptedBunSocket implements Script, BunSocketParameter {
   }
 
   write(bytes: Uint8Array): number {
+    this.writes.push(bytes.length);
     if (this.closed || this.ends > 0) return -1;
     const length = Math.min(bytes.length, this.capacity);
     this.capacity -= length;
