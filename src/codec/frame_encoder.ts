@@ -178,10 +178,9 @@ export class FrameEncoder
     this.#finish(frame, body, written);
   }
 
-  /** Writes a text that would be copied where it goes at once, if it is ASCII. */
+  /** Writes a text behind its header at once, if it is ASCII. */
   #appendAscii(frame: OutgoingFrame, text: string): boolean {
     const { length } = text;
-    if (length >= this.#copyBelow) return false;
     const size = headerLength(length, this.#masked);
     this.#reserve(size + length);
     const body = this.#openEnd + size;
