@@ -122,7 +122,7 @@ interface Unsent {
  * views do, costs more in this engine: it makes an ArrayBuffer of what was none.
  */
 const shortLength = 16 * 1024;
-const short = new Uint8Array(new ArrayBuffer(shortLength));
+const short = new Uint8Array(new ArrayBuffer(copyStart + shortLength));
 let shortInUse = false;
 
 /**
@@ -257,8 +257,9 @@ export class BunSocketTransport implements Transport {
       return;
     }
     shortInUse = true;
-    short.set(chunk);
-    this.#receiver?.receive(new Uint8Array(short.buffer, 0, length), true);
+    short.set(chunk, copyStart);
+    const lent = new Uint8Array(short.buffer, copyStart, length);
+    this.#receiver?.receive(lent, true);
     shortInUse = false;
   }
 

@@ -97,6 +97,30 @@ test("decodeUtf8: invalid text of any length gives 1007, a U+FFFD beside it or n
   }
 });
 
+test("decodeUtf8: the same text wherever in its buffer it stands, which keeps its bytes", () => {
+  const random = seededRandom("decodeUtf8 offsets");
+  for (const length of [255, 2047, 2048, 5000, 65_536, 65_537, 200_000]) {
+    for (const offset of [0, 1, 8, 14, 15, 16, 1032, 4095, 4096, 4104]) {
+      const bytes = new Uint8Array(offset + length + 20).fill(0x80);
+      const text = bytes.subarray(offset, offset + length);
+      text.forEach((_, index) => text[index] = 0x20 + random.integer(0x5f));
+      const before = bytes.slice();
+      assert.equal(
+        decodeUtf8(text),
+        String.fromCharCode(...text.slice(0, 9)) +
+          new TextDecoder().decode(text.slice(9)),
+      );
+      text.set([0xc3, 0xa9], length - 2);
+      assert.ok(decodeUtf8(text).endsWith("\u00e9"));
+      text.set(
+        before.subarray(offset + length - 2, offset + length),
+        length - 2,
+      );
+      assert.deepEqual(bytes, before);
+    }
+  }
+});
+
 test("decodeUtf8: agrees with a decoder written down from RFC 3629, on random bytes", () => {
   const random = seededRandom("decodeUtf8 random bytes");
   const likely = fromHex(
