@@ -119,7 +119,7 @@ export class HandshakeDecider {
         gone,
       );
       if (socket.gone) {
-        discard(answer);
+        discard(answer, leftError());
         recordHandshake(this.#counters, request, socket, null);
       } else if (isResponse(answer)) {
         await writeResponse(
@@ -194,7 +194,7 @@ export class HandshakeDecider {
 
   /** Takes what nobody waits for any more. */
   #discardLate(answer: PromiseLike<unknown>, { reason }: AbortSignal): void {
-    answer.then(discard, (error) => {
+    answer.then((late) => discard(late, reason), (error) => {
       if (error !== reason) this.#report(error);
     });
   }
@@ -241,8 +241,8 @@ function isResponse(answer: unknown): answer is Response {
 }
 
 /** Lets go of what an answer holds that is not sent. */
-function discard(answer: unknown): void {
-  if (isResponse(answer)) cancelBody(answer.body, leftError());
+function discard(answer: unknown, reason: unknown): void {
+  if (isResponse(answer)) cancelBody(answer.body, reason);
 }
 
 function leftError(): Error {

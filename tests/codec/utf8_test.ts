@@ -105,11 +105,7 @@ test("decodeUtf8: the same text wherever in its buffer it stands, which keeps it
       const text = bytes.subarray(offset, offset + length);
       text.forEach((_, index) => text[index] = 0x20 + random.integer(0x5f));
       const before = bytes.slice();
-      assert.equal(
-        decodeUtf8(text),
-        String.fromCharCode(...text.slice(0, 9)) +
-          new TextDecoder().decode(text.slice(9)),
-      );
+      assert.equal(decodeUtf8(text), new TextDecoder().decode(text.slice()));
       text.set([0xc3, 0xa9], length - 2);
       assert.ok(decodeUtf8(text).endsWith("\u00e9"));
       text.set(
