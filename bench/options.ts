@@ -20,6 +20,8 @@ export interface Options {
   duration: number;
   /** How often each contender is measured. */
   rounds: number;
+  /** How long each is loaded before its first round, in milliseconds. */
+  warmUp: number;
   /** Whether this is the short run. */
   quick: boolean;
   /** Whether everything is measured, as thoroughly as it is documented. */
@@ -48,7 +50,8 @@ export const help =
   --duration=MS      milliseconds that each round measures; default 400
   --rounds=N         how often each is measured, in turns; default 5, and no
                      more than 3 where that takes long or varies little
-  --quick            fewer workloads and contenders, 2 rounds of 200 ms
+  --quick            fewer workloads and contenders, 2 rounds of 200 ms,
+                     less time to warm up
   --output=PATH      writes PATH.json, PATH.md and PATH.svg; default bench/results
                      for a full run, bench/results-partial for any other
   --help             prints this
@@ -98,6 +101,8 @@ export function parseOptions(given: string[]): Options | "help" {
       60_000,
     ]),
     rounds: number("--rounds", values.rounds, quick ? 2 : 5, [1, 1000]),
+    // It takes just-in-time compilers a second or two to be done.
+    warmUp: quick ? 200 : 1_600,
     quick,
     full,
     output: values.output ?? `bench/results${full ? "" : "-partial"}`,

@@ -24,6 +24,8 @@ export interface RunOptions {
   duration: number;
   /** How often each contender is measured. */
   rounds: number;
+  /** How long each is loaded before the first round, in milliseconds. */
+  warmUp: number;
   /** The binary of Bun, for the load generator. */
   bun: string;
   /** Is told what is being done. */
@@ -92,7 +94,7 @@ export async function runWorkload(
         await attempt(cell, async () => {
           await workload.measure(server, {
             ...tools,
-            duration: Math.min(options.duration, 400),
+            duration: options.warmUp,
           });
         }, () => server.problem);
       }
