@@ -113,13 +113,17 @@ async function run(options: Options): Promise<Results> {
     found.push(result);
     const seconds = (performance.now() - jobStarted) / 1000;
     console.log(`${title} (${seconds.toFixed(1)} s)`);
+    const width = 2 +
+      Math.max(24, ...result.cells.map((cell) => cell.title.length));
     for (const [metric, row] of workloadRows(result).entries()) {
       if (result.metrics.length > 1) console.log(`  ${row[0]}`);
       for (const [index, cell] of result.cells.entries()) {
         const failure = metric > 0 || cell.failure === null
           ? ""
           : `: ${cell.failure}`;
-        console.log(`    ${cell.title.padEnd(26)}${row[index + 1]}${failure}`);
+        console.log(
+          `    ${cell.title.padEnd(width)}${row[index + 1]}${failure}`,
+        );
       }
     }
   }
