@@ -111,7 +111,7 @@ const failures: Record<RuntimeName, RegExp> = {
   deno: /^(.+) \.\.\. FAILED \(/gm,
   bun: /^\(fail\) (.+?)(?: \[[\d.]+m?s\])?$/gm,
   node:
-    /(?<=\n)test at (.+\n✖ .+?) \([\d.]+ms\)$|(?<=\n)✖ (tests\/.+) \([\d.]+ms\)\n  /gm,
+    /(?<=\n)test at (.+\n✖ .+?) \([\d.]+ms\)$|(?<=\n)✖ (tests\/.+) \([\d.]+ms\)\n {2}/gm,
 };
 
 const { names, filters } = readArguments();
