@@ -14,8 +14,8 @@ export const flood = 300_000_000;
 
 /** How much resident memory a server may have in a scenario, in bytes. */
 export interface Bound {
-  /** At most so much in all, the runtime's own included. */
-  readonly peak?: number;
+  /** At most so much beside the pages of the runtime's executable. */
+  readonly own?: number;
   /** At most so much more than before the first connection. */
   readonly growth?: number;
   /**
@@ -25,8 +25,11 @@ export interface Bound {
   readonly alone?: boolean;
 }
 
-/** For what any handler may meet: the server is small all the time. */
-export const smallServer: Bound = { peak: 120_000_000 };
+/**
+ * For what any handler may meet: the server is small all the time. With the 50 MB
+ * of an executable that is 120 MB.
+ */
+export const smallServer: Bound = { own: 70_000_000 };
 
 /**
  * For what only an attacker does: there is room for one message of
@@ -77,7 +80,7 @@ async function measure(
   name: string,
   scheme: "ws" | "wss",
   {
-    peak: mostPeak = Infinity,
+    own: mostOwn = Infinity,
     growth: mostGrowth = Infinity,
   }: Bound,
   run: (scenario: Scenario) => Promise<string>,
@@ -106,19 +109,24 @@ async function measure(
     });
     const base = server.baseMemory;
     const peak = server.peakMemory();
+    const own = peak - server.fileMemory;
     const seconds = (performance.now() - started) / 1000;
     console.log(
       `memory | ${runtime} | ${scheme} | ${name} | base ${
         megabytes(base)
-      } | peak ${megabytes(peak)} | ${outcome} | ${seconds.toFixed(1)} s`,
+      } | peak ${megabytes(peak)}, ${megabytes(own)} own | ${outcome} | ${
+        seconds.toFixed(1)
+      } s`,
     );
     assert.ok(
-      peak <= mostPeak,
+      own <= mostOwn,
       `Over ${scheme} the server had ${
-        megabytes(peak)
-      } of resident memory, more than ${megabytes(mostPeak)}; it had ${
+        megabytes(own)
+      } of memory of its own, more than ${megabytes(mostOwn)}, and ${
+        megabytes(server.fileMemory)
+      } of files; it had ${
         megabytes(base)
-      } before the first connection.`,
+      } in all before the first connection.`,
     );
     assert.ok(
       peak - base <= mostGrowth,
