@@ -86,8 +86,8 @@ const commands: Record<RuntimeName, (files: string[]) => string[]> = {
     "--disable-warning=ExperimentalWarning",
     "--test",
     "--test-reporter=spec",
-    // A process for each file spent a seventh of the time on loading the same modules.
-    "--experimental-test-isolation=none",
+    // In one process a file's hooks would be all files'.
+    "--test-concurrency=1",
     `--test-timeout=${testTimeout}`,
     ...files,
   ],
@@ -143,7 +143,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => stop(`ended by ${signal}`));
 }
 
-/** Node takes the longest, and Bun is the quickest. */
+/** Node, where each file is a process, takes the longest, and Bun is the quickest. */
 const slowestFirst: readonly RuntimeName[] = ["node", "deno", "bun"];
 /** Parts of the suite, the longest first, so that all processors have work to the end. */
 const parts = Math.min(4, files.length);
