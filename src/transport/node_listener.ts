@@ -5,6 +5,7 @@
  */
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import { isDeno } from "./deno_tls_socket.ts";
 import type {
   NativeListener,
   NativeListenerOptions,
@@ -22,11 +23,18 @@ export function listenOnNode(
   tls: NativeTlsOptions | null,
 ): Promise<NativeListener> {
   const { hostname, port, reusePort, onTransport, onFailed } = options;
+  // On Deno the copy that a binary message needs where memory is shared costs as
+  // much as is saved.
+  const direct = tls === null && !isDeno();
   const accept = (socket: Socket): void => {
-    onTransport(new NodeSocketTransport(socket, true));
+    onTransport(
+      direct
+        ? NodeSocketTransport.accepted(socket)
+        : new NodeSocketTransport(socket, true),
+    );
   };
   const server = tls === null
-    ? createServer({ allowHalfOpen: true }, accept)
+    ? createServer({ allowHalfOpen: true, pauseOnConnect: direct }, accept)
     : createTlsServer({ ...tls, allowHalfOpen: true }, accept);
   // Bun tells of a handshake that takes too long, and leaves the connection.
   server.on("tlsClientError", (_error, socket) => socket.destroy());

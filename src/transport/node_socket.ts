@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type {
@@ -11,6 +12,7 @@ import type {
   TransportReceiver,
 } from "../connection/transport.ts";
 import { LargeWrites, mostAtOnce, writeTogether } from "./large_writes.ts";
+import { DirectReads, type ReadTaker } from "./node_reads.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
 
 /** What a socket has beside a duplex. */
@@ -30,7 +32,7 @@ interface AttachedSocket {
 }
 
 /** See the module. */
-export class NodeSocketTransport implements Transport {
+export class NodeSocketTransport implements Transport, ReadTaker {
   // Listeners that all sockets share, as four closures for each weigh as much as
   // the rest of a transport.
   static readonly #listeners = {
@@ -51,6 +53,8 @@ export class NodeSocketTransport implements Transport {
   };
 
   readonly #socket: Duplex & SocketMembers;
+  /** There are some where what is read comes from below the socket's stream. */
+  readonly #reads: DirectReads | null;
   #receiver: TransportReceiver | null = null;
   #error: Error | null = null;
   #paused = false;
@@ -66,15 +70,35 @@ export class NodeSocketTransport implements Transport {
   /**
    * @param socket A socket.
    * @param alone Whether nobody else can listen to it.
+   * @param reads What it reads, if that does not come from the socket's stream.
    */
-  constructor(socket: Duplex & SocketMembers, alone = false) {
+  constructor(
+    socket: Duplex & SocketMembers,
+    alone = false,
+    reads: DirectReads | null = null,
+  ) {
     this.#socket = socket;
+    this.#reads = reads;
+    reads?.handTo(this);
     this.gives = alone;
     this.copies = socket instanceof Socket || socket instanceof TransportDuplex;
     this.remoteAddress = addressOf(socket);
     socket.setNoDelay?.(true);
     // A limit that the HTTP server may have set ends with the handshake.
     if (!alone) socket.setTimeout?.(0);
+  }
+
+  /**
+   * A transport for a TCP connection that was accepted just now.
+   *
+   * @param socket Its socket, of a server with `pauseOnConnect`.
+   */
+  static accepted(socket: Socket): NodeSocketTransport {
+    const reads = new DirectReads();
+    const direct = reads.replace(socket);
+    return direct === null
+      ? new NodeSocketTransport(socket, true)
+      : new NodeSocketTransport(direct, true, reads);
   }
 
   /** See {@linkcode Transport}. */
@@ -100,7 +124,7 @@ export class NodeSocketTransport implements Transport {
     }
     // A paused socket tells of its end all the same.
     if (socket.readableEnded) queueMicrotask(() => receiver.receiveEnd());
-    if (first) socket.on("data", data);
+    if (first && this.#reads === null) socket.on("data", data);
     // The handshake may have left it paused.
     if (!this.#paused) socket.resume();
   }
@@ -113,6 +137,9 @@ export class NodeSocketTransport implements Transport {
   release(first: readonly Uint8Array[]): Duplex {
     const socket = this.#socket;
     const { data, end, close, error } = NodeSocketTransport.#listeners;
+    this.#reads?.handTo({
+      takeRead: (bytes) => socket.push(Buffer.from(bytes)),
+    });
     socket.pause();
     socket.on("error", ignore);
     socket.off("error", error);
@@ -159,6 +186,12 @@ export class NodeSocketTransport implements Transport {
   /** See {@linkcode Transport}. */
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** See {@linkcode ReadTaker}. */
+  takeRead(bytes: Uint8Array<ArrayBuffer>, lent: boolean): boolean {
+    this.#receiver!.receive(bytes, lent);
+    return true;
   }
 }
 

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { connect, createServer, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { DirectReads } from "../../src/transport/node_reads.ts";
+
+const isNode = !("Deno" in globalThis) && !("Bun" in globalThis);
+
+/** A client, and the accepted socket that was replaced, or `null` where it can't be. */
+async function pair(reads: DirectReads): Promise<
+  { client: Socket; accepted: Socket; socket: Socket | null; end(): void }
+> {
+  const arrived = Promise.withResolvers<Socket>();
+  const server = createServer(
+    { allowHalfOpen: true, pauseOnConnect: true },
+    arrived.resolve,
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  client.on("error", () => {});
+  const accepted = await arrived.promise;
+  const socket = reads.replace(accepted);
+  (socket ?? accepted).on("error", () => {});
+  return {
+    client,
+    accepted,
+    socket,
+    end() {
+      client.destroy();
+      (socket ?? accepted).destroy();
+      server.close();
+    },
+  };
+}
+
+/** Collects what is read until there is so much. */
+function collector(length: number) {
+  const done = Promise.withResolvers<void>();
+  const reads: { bytes: Uint8Array; lent: boolean; own: boolean }[] = [];
+  let taken = 0;
+  return {
+    reads,
+    done: done.promise,
+    takeRead(bytes: Uint8Array<ArrayBuffer>, lent: boolean): boolean {
+      const own = bytes.length === bytes.buffer.byteLength;
+      reads.push({ bytes: new Uint8Array(bytes), lent, own });
+      taken += bytes.length;
+      if (taken >= length) done.resolve();
+      return true;
+    },
+  };
+}
+
+describe("DirectReads", () => {
+  let ends: (() => void)[] = [];
+  before(() => {
+    ends = [];
+  });
+  after(() => {
+    for (const end of ends) end();
+  });
+
+  test("Node has a way to replace an accepted socket", async () => {
+    const { socket, accepted, end } = await pair(new DirectReads());
+    ends.push(end);
+    if (isNode) {
+      assert.ok(socket instanceof Socket);
+      assert.notEqual(socket, accepted);
+    }
+    // Elsewhere it may be null, and then the accepted one still works.
+    (socket ?? accepted).write("ok");
+  });
+
+  test("short reads are lent, large ones have memory of their own", async () => {
+    const reads = new DirectReads();
+    const { client, socket, end } = await pair(reads);
+    ends.push(end);
+    if (socket === null) return assert.ok(!isNode);
+    const short = collector(5);
+    reads.handTo(short);
+    client.write("short");
+    await short.done;
+    assert.ok(short.reads.every(({ lent, own }) => lent && !own));
+    assert.equal(
+      Buffer.concat(short.reads.map(({ bytes }) => bytes)).toString(),
+      "short",
+    );
+
+    const sent = Buffer.alloc(4 * 1024 * 1024);
+    for (let at = 0; at < sent.length; at += 4) sent.writeInt32LE(at, at);
+    const large = collector(sent.length);
+    reads.handTo(large);
+    client.write(sent);
+    await large.done;
+    const parts = large.reads.map(({ bytes }) => bytes);
+    assert.ok(Buffer.concat(parts).equals(sent));
+    for (const { bytes, lent, own } of large.reads) {
+      assert.equal(lent, bytes.length < 16 * 1024);
+      assert.equal(own, !lent);
+    }
+    assert.ok(large.reads.some(({ lent }) => !lent), "none was large");
+  });
+
+  test("a paused socket reads nothing, and goes on where it was", async () => {
+    const reads = new DirectReads();
+    const { client, socket, end } = await pair(reads);
+    ends.push(end);
+    if (socket === null) return assert.ok(!isNode);
+    const sent = Buffer.alloc(32 * 1024 * 1024, "0123456789");
+    let taken = 0;
+    const parts: Uint8Array[] = [];
+    const done = Promise.withResolvers<void>();
+    const paused = Promise.withResolvers<void>();
+    reads.handTo({
+      takeRead(bytes) {
+        parts.push(new Uint8Array(bytes));
+        taken += bytes.length;
+        if (parts.length === 1) {
+          socket.pause();
+          paused.resolve();
+        }
+        if (taken === sent.length) done.resolve();
+        return true;
+      },
+    });
+    client.write(sent);
+    await paused.promise;
+    const before = taken;
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    assert.equal(taken, before);
+    assert.ok(client.writableLength > 0, "all of 32 MiB has gone");
+    socket.resume();
+    await done.promise;
+    assert.ok(Buffer.concat(parts).equals(sent));
+  });
+
+  test("who returns false is not read until the stream is", async () => {
+    const reads = new DirectReads();
+    const { client, socket, end } = await pair(reads);
+    ends.push(end);
+    if (socket === null) return assert.ok(!isNode);
+    reads.handTo({
+      takeRead: (bytes) => socket.push(Buffer.from(bytes)),
+    });
+    const sent = Buffer.alloc(32 * 1024 * 1024, "abcdefghijk");
+    client.end(sent);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    assert.ok(socket.readableLength > 0);
+    assert.ok(socket.readableLength < 1024 * 1024, `${socket.readableLength}`);
+    const parts: Uint8Array[] = [];
+    for await (const part of socket) parts.push(part);
+    assert.ok(Buffer.concat(parts).equals(sent));
+  });
+
+  test("a socket without the handle that is needed stays as it was", () => {
+    const handle = { close() {} };
+    const accepted = { _handle: handle } as unknown as Socket;
+    assert.equal(new DirectReads().replace(accepted), null);
+    assert.equal((accepted as unknown as { _handle: unknown })._handle, handle);
+    const gone = { _handle: null } as unknown as Socket;
+    assert.equal(new DirectReads().replace(gone), null);
+  });
+});
