@@ -86,7 +86,7 @@ const { Buffer } = globalThis as {
 const clearedBelow = 4096;
 
 /** Memory that may hold anything: all of it has to be written over. */
-function allocateUncleared(length: number): Uint8Array<ArrayBuffer> {
+export function allocateUncleared(length: number): Uint8Array<ArrayBuffer> {
   return Buffer === undefined || length < clearedBelow
     ? new Uint8Array(length)
     : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);

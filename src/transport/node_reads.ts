@@ -9,8 +9,8 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { Socket, type SocketConstructorOpts } from "node:net";
+import { allocateUncleared } from "../codec/byte_buffer.ts";
 import { copyStart, socketMemory } from "../codec/socket_memory.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -77,7 +77,7 @@ export class DirectReads {
   #read(length: number): boolean {
     const bytes = new Uint8Array(shared.buffer, copyStart, length);
     if (length < largeLength) return this.#taker!.takeRead(bytes, true);
-    const own = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    const own = allocateUncleared(length);
     own.set(bytes);
     return this.#taker!.takeRead(own, false);
   }

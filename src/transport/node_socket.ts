@@ -1,5 +1,6 @@
 /**
- * A Node socket, plain or TLS, as a transport. The same on all three runtimes.
+ * A Node socket, plain or TLS, as a transport, on all three runtimes. How Node
+ * reads those that it accepted over TCP is in `node_reads.ts`.
  *
  * @module
  */
