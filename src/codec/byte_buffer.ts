@@ -21,6 +21,11 @@ export class ByteBuffer {
     return this.#length;
   }
 
+  /** How many more bytes have their place already. */
+  get room(): number {
+    return this.#bytes.length - this.#length;
+  }
+
   /**
    * Appends a part.
    *
@@ -35,11 +40,13 @@ export class ByteBuffer {
       const factor = remaining === 0 ? 2 : 1.5;
       const capacity = Math.max(
         needed,
-        Math.min(needed + remaining, this.#bytes.length * 2),
+        Math.min(needed + remaining, needed * 2),
         part.length === 0 ? 0 : Math.min(needed + remaining, 1024),
         Math.floor(this.#bytes.length * factor),
       );
-      const grown = new Uint8Array(capacity);
+      const grown = capacity === needed + remaining
+        ? allocateUncleared(capacity)
+        : new Uint8Array(capacity);
       grown.set(this.#bytes.subarray(0, this.#length));
       this.#bytes = grown;
     }
@@ -86,7 +93,7 @@ const { Buffer } = globalThis as {
 const clearedBelow = 4096;
 
 /** Memory that may hold anything: all of it has to be written over. */
-export function allocateUncleared(length: number): Uint8Array<ArrayBuffer> {
+function allocateUncleared(length: number): Uint8Array<ArrayBuffer> {
   return Buffer === undefined || length < clearedBelow
     ? new Uint8Array(length)
     : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);

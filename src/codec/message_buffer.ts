@@ -12,7 +12,9 @@ const keptLength = 4 * 1024;
  * The parts of one message. Large ones are kept as they are until all have
  * arrived, so that each byte is copied once, to where it stays; short ones, and
  * those that make up less than half of the buffer they are in, are copied as they
- * come, so that no more than twice the message's size is held.
+ * come, so that no more than twice the message's size is held. Of a large one that
+ * is lent a copy is kept, unless the rest of its frame is no longer than it: then
+ * both are copied to where they stay.
  */
 export class MessageBuffer {
   /** What stands before {@linkcode #short}. */
@@ -37,9 +39,12 @@ export class MessageBuffer {
     lent: boolean,
     given = false,
   ): void {
+    const { length } = part;
     if (
-      lent || part.length < keptLength ||
-      part.length * 2 < part.buffer.byteLength
+      length < keptLength || length <= (this.#short?.room ?? 0) ||
+      (lent
+        ? remaining > 0 && remaining <= length
+        : length * 2 < part.buffer.byteLength)
     ) {
       this.#short ??= new ByteBuffer();
       this.#short.append(part, remaining);
@@ -48,10 +53,11 @@ export class MessageBuffer {
     } else {
       this.#parts ??= [];
       this.#finishShort(this.#parts);
-      this.#parts.push(part);
-      if (given) {
+      const kept = lent ? new Uint8Array(part) : part;
+      this.#parts.push(kept);
+      if (given || lent) {
         this.#given ??= [];
-        this.#given.push(part);
+        this.#given.push(kept);
       }
     }
   }

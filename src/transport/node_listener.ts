@@ -5,7 +5,6 @@
  */
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import { isDeno } from "./deno_tls_socket.ts";
 import type {
   NativeListener,
   NativeListenerOptions,
@@ -23,9 +22,7 @@ export function listenOnNode(
   tls: NativeTlsOptions | null,
 ): Promise<NativeListener> {
   const { hostname, port, reusePort, onTransport, onFailed } = options;
-  // On Deno the copy that a binary message needs where memory is shared costs as
-  // much as is saved.
-  const direct = tls === null && !isDeno();
+  const direct = tls === null;
   const accept = (socket: Socket): void => {
     onTransport(
       direct

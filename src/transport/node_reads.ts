@@ -1,8 +1,8 @@
 /**
- * Reads of Node's TCP sockets, into memory that all of them share.
+ * Reads of the TCP sockets of `node:net`, into memory that all of them share.
  *
- * Left to itself a socket takes 64 KiB for each read, and gives back what was not
- * filled: a fifth of what a short message costs. `node:net` can read into memory
+ * Left to itself a socket takes memory for each read, and gives back or copies what
+ * was not filled: a fifth of what a short message costs. `node:net` can read into memory
  * that it is given (the option `onread`), but documents that for sockets that
  * connect. One that was accepted gets it where its handle is put into a socket
  * that was made with the option, as `node:net` itself makes sockets.
@@ -10,27 +10,22 @@
  * @module
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
-import { allocateUncleared } from "../codec/byte_buffer.ts";
 import { copyStart, socketMemory } from "../codec/socket_memory.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** The most that is read at once, as by a socket that is left to itself. */
-const readLength = 64 * 1024;
+/** The most that is read at once: a message of 64 KiB is whole in it. */
+const readLength = 128 * 1024;
 const shared = socketMemory(copyStart + readLength).subarray(copyStart);
-
-/** So many bytes get memory of their own, in which they can stay. */
-const largeLength = 16 * 1024;
 
 /** Who takes what is read. */
 export interface ReadTaker {
   /**
-   * Takes bytes.
+   * Takes bytes, of which the memory is another's once the call has returned.
    *
-   * @param lent Whether their memory is another's once the call has returned.
    * @returns `false` to read no more until the socket's stream wants it.
    */
-  takeRead(bytes: Bytes, lent: boolean): boolean;
+  takeRead(bytes: Bytes): boolean;
 }
 
 /** What holds the system's side of a connection. */
@@ -75,10 +70,8 @@ export class DirectReads {
 
   /** So many bytes were read. */
   #read(length: number): boolean {
-    const bytes = new Uint8Array(shared.buffer, copyStart, length);
-    if (length < largeLength) return this.#taker!.takeRead(bytes, true);
-    const own = allocateUncleared(length);
-    own.set(bytes);
-    return this.#taker!.takeRead(own, false);
+    return this.#taker!.takeRead(
+      new Uint8Array(shared.buffer, copyStart, length),
+    );
   }
 }

@@ -16,7 +16,9 @@ export function allocatedBy(
   };
   globalThis.Uint8Array = new Proxy(original, {
     construct(target, parameters, newTarget): object {
-      if (typeof parameters[0] === "number") count(parameters[0]);
+      const [first] = parameters;
+      if (typeof first === "number") count(first);
+      else if (ArrayBuffer.isView(first)) count(first.byteLength);
       return Reflect.construct(target, parameters, newTarget);
     },
   });

@@ -70,6 +70,24 @@ test("ByteBuffer: random parts with random announcements come out in order", () 
   }
 });
 
+test("ByteBuffer: once half has arrived of what is announced, there is room for all", () => {
+  const part = new Uint8Array(5000).fill(7);
+  for (const [remaining, total] of [[5000, 10_000], [10, 5010], [0, 5000]]) {
+    const buffer = new ByteBuffer();
+    assert.equal(buffer.room, 0);
+    const allocated = allocatedBy(() => {
+      buffer.append(part, remaining);
+      assert.equal(buffer.room, remaining);
+      buffer.append(part.subarray(0, remaining));
+    });
+    assert.equal(allocated.total, total);
+    assert.equal(buffer.take().buffer.byteLength, total);
+  }
+  const buffer = new ByteBuffer();
+  buffer.append(part, 2 ** 40);
+  assert.equal(buffer.room, 5000, "no more than has arrived");
+});
+
 test("ByteBuffer: bytes that are only announced cost nothing", () => {
   const { total } = allocatedBy(() => {
     const buffer = new ByteBuffer();

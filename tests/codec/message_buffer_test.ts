@@ -103,6 +103,28 @@ test("each byte of a large message is copied once", () => {
   assert.ok(total < 1024 * 1024 + 4096, `${total} bytes`);
 });
 
+test("of what is lent each byte is copied once, where half of it comes at once, and twice in a large message", () => {
+  const chunk = filled(128 * 1024, 5);
+  const half = allocatedBy(() => {
+    const buffer = new MessageBuffer();
+    buffer.append(chunk.subarray(0, 40_000), 25_536, true);
+    buffer.append(chunk.subarray(0, 100), 25_436, true);
+    buffer.append(chunk.subarray(0, 25_436), 0, true);
+    assert.equal(buffer.take().buffer.byteLength, 65_536);
+  });
+  assert.equal(half.total, 65_536);
+  const large = allocatedBy(() => {
+    const buffer = new MessageBuffer();
+    for (let left = 15; left >= 0; left--) {
+      const part = chunk.subarray(left, left + 64 * 1024);
+      buffer.append(part, left * part.length, true);
+    }
+    assert.equal(buffer.take().length, 1024 * 1024);
+  });
+  assert.equal(large.largest, 1024 * 1024);
+  assert.ok(large.total < 2 * 1024 * 1024 + 4096, `${large.total} bytes`);
+});
+
 test("what holds a buffer that is mostly not its own is copied", () => {
   const chunk = filled(64 * 1024, 5);
   const part = chunk.subarray(0, 30 * 1024);
