@@ -5,6 +5,7 @@
  */
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import { isDeno } from "./deno_tls_socket.ts";
 import type {
   NativeListener,
   NativeListenerOptions,
@@ -22,7 +23,8 @@ export function listenOnNode(
   tls: NativeTlsOptions | null,
 ): Promise<NativeListener> {
   const { hostname, port, reusePort, onTransport, onFailed } = options;
-  const direct = tls === null;
+  // Deno's HTTP server reads on from such a socket where it has paused it.
+  const direct = tls === null && !isDeno();
   const accept = (socket: Socket): void => {
     onTransport(
       direct

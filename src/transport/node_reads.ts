@@ -1,8 +1,8 @@
 /**
- * Reads of the TCP sockets of `node:net`, into memory that all of them share.
+ * Reads of Node's TCP sockets, into memory that all of them share.
  *
- * Left to itself a socket takes memory for each read, and gives back or copies what
- * was not filled: a fifth of what a short message costs. `node:net` can read into memory
+ * Left to itself a socket takes 64 KiB for each read, and gives back what was not
+ * filled: a fifth of what a short message costs. `node:net` can read into memory
  * that it is given (the option `onread`), but documents that for sockets that
  * connect. One that was accepted gets it where its handle is put into a socket
  * that was made with the option, as `node:net` itself makes sockets.

@@ -1,6 +1,6 @@
 /**
- * A Node socket, plain or TLS, as a transport, on all three runtimes. How Node and
- * Deno read those that they accepted over TCP is in `node_reads.ts`.
+ * A Node socket, plain or TLS, as a transport, on all three runtimes. How Node
+ * reads those that it accepted over TCP is in `node_reads.ts`.
  *
  * @module
  */
