@@ -38,9 +38,12 @@ export class ByteBuffer {
       // A known end is not overshot, but growing by less than half each time
       // would let a peer of many short fragments have all copied for each.
       const factor = remaining === 0 ? 2 : 1.5;
+      // Room for a part of the rest is of no use to one who appends all of it.
       const capacity = Math.max(
         needed,
-        Math.min(needed + remaining, needed * 2),
+        remaining <= needed
+          ? needed + remaining
+          : Math.min(needed + remaining, this.#bytes.length * 2),
         part.length === 0 ? 0 : Math.min(needed + remaining, 1024),
         Math.floor(this.#bytes.length * factor),
       );
