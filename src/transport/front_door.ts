@@ -146,6 +146,9 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
   accept(
     head: string,
   ): { transport: Transport; early: Uint8Array<ArrayBuffer> } {
+    if (this.#transport instanceof NodeSocketTransport) {
+      this.#transport.readDirectly();
+    }
     this.#transport.write([toLatin1(head)]);
     const early = this.#early.length === 0 ? nothing : joinBytes(this.#early);
     this.#early = [];

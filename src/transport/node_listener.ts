@@ -5,7 +5,6 @@
  */
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import { isDeno } from "./deno_tls_socket.ts";
 import type {
   NativeListener,
   NativeListenerOptions,
@@ -23,17 +22,11 @@ export function listenOnNode(
   tls: NativeTlsOptions | null,
 ): Promise<NativeListener> {
   const { hostname, port, reusePort, onTransport, onFailed } = options;
-  // Deno's HTTP server reads on from such a socket where it has paused it.
-  const direct = tls === null && !isDeno();
   const accept = (socket: Socket): void => {
-    onTransport(
-      direct
-        ? NodeSocketTransport.accepted(socket)
-        : new NodeSocketTransport(socket, true),
-    );
+    onTransport(new NodeSocketTransport(socket, true, tls === null));
   };
   const server = tls === null
-    ? createServer({ allowHalfOpen: true, pauseOnConnect: direct }, accept)
+    ? createServer({ allowHalfOpen: true }, accept)
     : createTlsServer({ ...tls, allowHalfOpen: true }, accept);
   // Bun tells of a handshake that takes too long, and leaves the connection.
   server.on("tlsClientError", (_error, socket) => socket.destroy());

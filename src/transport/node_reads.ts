@@ -1,10 +1,10 @@
 /**
- * Reads of Node's TCP sockets, into memory that all of them share.
+ * Reads of TCP sockets of `node:net` into memory that all of them share.
  *
- * Left to itself a socket takes 64 KiB for each read, and gives back what was not
- * filled: a fifth of what a short message costs. `node:net` can read into memory
- * that it is given (the option `onread`), but documents that for sockets that
- * connect. One that was accepted gets it where its handle is put into a socket
+ * Left to itself a socket takes memory for each read, and gives back or copies what
+ * was not filled: a fifth of what a short message costs. `node:net` can read into
+ * memory that it is given (the option `onread`), but documents that for sockets
+ * that connect. One that was accepted gets it where its handle is put into a socket
  * that was made with the option, as `node:net` itself makes sockets.
  *
  * @module
@@ -18,60 +18,40 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const readLength = 128 * 1024;
 const shared = socketMemory(copyStart + readLength).subarray(copyStart);
 
-/** Who takes what is read. */
-export interface ReadTaker {
-  /**
-   * Takes bytes, of which the memory is another's once the call has returned.
-   *
-   * @returns `false` to read no more until the socket's stream wants it.
-   */
-  takeRead(bytes: Bytes): boolean;
-}
-
 /** What holds the system's side of a connection. */
 interface HandleOwner {
   _handle?: { readonly useUserBuffer?: unknown } | null;
 }
 
-/** What a socket reads, with no stream between. */
-export class DirectReads {
-  #taker: ReadTaker | null = null;
-
-  /**
-   * Makes a socket in place of one that was accepted just now, with
-   * `pauseOnConnect`.
-   *
-   * @returns `null` where a runtime has no way to do that: the accepted one is as
-   * it was.
-   */
-  replace(accepted: Socket): Socket | null {
-    const owner = accepted as HandleOwner;
-    const handle = owner._handle;
-    if (typeof handle?.useUserBuffer !== "function") return null;
-    const socket = new Socket(
-      {
-        handle,
-        allowHalfOpen: true,
-        onread: {
-          buffer: shared,
-          callback: (length: number) => this.#read(length),
+/**
+ * Makes a socket in place of one that was accepted, on which nothing is on its way
+ * either way.
+ *
+ * @param receive Takes bytes, of which the memory is another's once the call has
+ * returned.
+ * @returns `null` where a runtime has no way to do that: the socket is as it was.
+ */
+export function withDirectReads(
+  socket: Socket,
+  receive: (bytes: Bytes) => void,
+): Socket | null {
+  const owner = socket as HandleOwner;
+  const handle = owner._handle;
+  if (typeof handle?.useUserBuffer !== "function") return null;
+  const direct = new Socket(
+    {
+      handle,
+      allowHalfOpen: true,
+      onread: {
+        buffer: shared,
+        callback(length: number): boolean {
+          receive(new Uint8Array(shared.buffer, copyStart, length));
+          return true;
         },
-      } as unknown as SocketConstructorOpts,
-    );
-    if ((socket as HandleOwner)._handle !== handle) return null;
-    owner._handle = null;
-    return socket;
-  }
-
-  /** Has another take what is read from now on. */
-  handTo(taker: ReadTaker): void {
-    this.#taker = taker;
-  }
-
-  /** So many bytes were read. */
-  #read(length: number): boolean {
-    return this.#taker!.takeRead(
-      new Uint8Array(shared.buffer, copyStart, length),
-    );
-  }
+      },
+    } as unknown as SocketConstructorOpts,
+  );
+  if ((direct as HandleOwner)._handle !== handle) return null;
+  owner._handle = null;
+  return direct;
 }

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type {
@@ -13,7 +12,7 @@ import type {
   TransportReceiver,
 } from "../connection/transport.ts";
 import { LargeWrites, mostAtOnce, writeTogether } from "./large_writes.ts";
-import { DirectReads, type ReadTaker } from "./node_reads.ts";
+import { withDirectReads } from "./node_reads.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
 
 /** What a socket has beside a duplex. */
@@ -33,15 +32,18 @@ interface AttachedSocket {
 }
 
 /** See the module. */
-export class NodeSocketTransport implements Transport, ReadTaker {
+export class NodeSocketTransport implements Transport {
   // Listeners that all sockets share, as four closures for each weigh as much as
   // the rest of a transport.
   static readonly #listeners = {
     data(this: AttachedSocket, chunk: Uint8Array<ArrayBuffer>): void {
       this[transportKey].#receiver!.receive(chunk, false);
     },
-    end(this: AttachedSocket): void {
-      this[transportKey].#receiver!.receiveEnd();
+    end(this: AttachedSocket & Duplex): void {
+      const transport = this[transportKey];
+      // One that another stands for now has had the only end that there is.
+      if (this === transport.#socket) transport.#receiver!.receiveEnd();
+      else transport.#socket.push(null);
     },
     close(this: AttachedSocket): void {
       const transport = this[transportKey];
@@ -53,9 +55,9 @@ export class NodeSocketTransport implements Transport, ReadTaker {
     },
   };
 
-  readonly #socket: Duplex & SocketMembers;
-  /** There are some where what is read comes from below the socket's stream. */
-  readonly #reads: DirectReads | null;
+  #socket: Duplex & SocketMembers;
+  /** Whether it may read from below the socket's stream. */
+  readonly #mayReadDirectly: boolean;
   #receiver: TransportReceiver | null = null;
   #error: Error | null = null;
   #paused = false;
@@ -71,35 +73,21 @@ export class NodeSocketTransport implements Transport, ReadTaker {
   /**
    * @param socket A socket.
    * @param alone Whether nobody else can listen to it.
-   * @param reads What it reads, if that does not come from the socket's stream.
+   * @param tcp Whether it is a TCP socket that was accepted.
    */
   constructor(
     socket: Duplex & SocketMembers,
     alone = false,
-    reads: DirectReads | null = null,
+    tcp = false,
   ) {
     this.#socket = socket;
-    this.#reads = reads;
-    reads?.handTo(this);
+    this.#mayReadDirectly = tcp;
     this.gives = alone;
     this.copies = socket instanceof Socket || socket instanceof TransportDuplex;
     this.remoteAddress = addressOf(socket);
     socket.setNoDelay?.(true);
     // A limit that the HTTP server may have set ends with the handshake.
     if (!alone) socket.setTimeout?.(0);
-  }
-
-  /**
-   * A transport for a TCP connection that was accepted just now.
-   *
-   * @param socket Its socket, of a server with `pauseOnConnect`.
-   */
-  static accepted(socket: Socket): NodeSocketTransport {
-    const reads = new DirectReads();
-    const direct = reads.replace(socket);
-    return direct === null
-      ? new NodeSocketTransport(socket, true)
-      : new NodeSocketTransport(direct, true, reads);
   }
 
   /** See {@linkcode Transport}. */
@@ -112,22 +100,44 @@ export class NodeSocketTransport implements Transport, ReadTaker {
     const socket = this.#socket;
     const first = this.#receiver === null;
     this.#receiver = receiver;
-    const { data, end, close, error } = NodeSocketTransport.#listeners;
-    if (first) {
-      (socket as Duplex & Partial<AttachedSocket>)[transportKey] = this;
-      socket.on("error", error);
-      socket.on("end", end);
-      socket.on("close", close);
-    }
+    if (first) this.#listen(socket);
     if (socket.destroyed) {
       queueMicrotask(() => receiver.transportClosed(this.#error));
       return;
     }
     // A paused socket tells of its end all the same.
     if (socket.readableEnded) queueMicrotask(() => receiver.receiveEnd());
-    if (first && this.#reads === null) socket.on("data", data);
+    if (first) socket.on("data", NodeSocketTransport.#listeners.data);
     // The handshake may have left it paused.
     if (!this.#paused) socket.resume();
+  }
+
+  /**
+   * Has the socket read into memory that all share from now on, where that can be
+   * done. Nothing may have been written.
+   */
+  readDirectly(): void {
+    const socket = this.#socket;
+    if (
+      !this.#mayReadDirectly || this.#paused || socket.readableLength > 0 ||
+      socket.readableEnded
+    ) return;
+    const direct = withDirectReads(
+      socket as Socket,
+      (bytes) => this.#receiver!.receive(bytes, true),
+    );
+    if (direct === null) return;
+    this.#socket = direct;
+    this.#listen(direct);
+    direct.resume();
+  }
+
+  #listen(socket: Duplex): void {
+    const { end, close, error } = NodeSocketTransport.#listeners;
+    (socket as Duplex & Partial<AttachedSocket>)[transportKey] = this;
+    socket.on("error", error);
+    socket.on("end", end);
+    socket.on("close", close);
   }
 
   /**
@@ -138,9 +148,6 @@ export class NodeSocketTransport implements Transport, ReadTaker {
   release(first: readonly Uint8Array[]): Duplex {
     const socket = this.#socket;
     const { data, end, close, error } = NodeSocketTransport.#listeners;
-    this.#reads?.handTo({
-      takeRead: (bytes) => socket.push(Buffer.from(bytes)),
-    });
     socket.pause();
     socket.on("error", ignore);
     socket.off("error", error);
@@ -187,12 +194,6 @@ export class NodeSocketTransport implements Transport, ReadTaker {
   /** See {@linkcode Transport}. */
   destroy(): void {
     this.#socket.destroy();
-  }
-
-  /** See {@linkcode ReadTaker}. */
-  takeRead(bytes: Uint8Array<ArrayBuffer>): boolean {
-    this.#receiver!.receive(bytes, true);
-    return true;
   }
 }
 

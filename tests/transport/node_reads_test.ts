@@ -3,199 +3,222 @@ import { Buffer } from "node:buffer";
 import { connect, createServer, Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { after, describe, test } from "node:test";
-import { DirectReads } from "../../src/transport/node_reads.ts";
+import { withDirectReads } from "../../src/transport/node_reads.ts";
 import { NodeSocketTransport } from "../../src/transport/node_socket.ts";
 import { runtime } from "../support/runtime.ts";
 import { untilStill } from "../support/serve_on.ts";
 import { until, within } from "../support/waiting.ts";
 
-/** A client, and the accepted socket that was replaced, or `null` where it can't be. */
-async function pair(reads: DirectReads): Promise<
-  { client: Socket; accepted: Socket; socket: Socket | null; end(): void }
-> {
+const cleanUps: (() => void)[] = [];
+after(() => {
+  for (const cleanUp of cleanUps) cleanUp();
+});
+
+/** A client, and the socket that a server accepted. */
+async function pair(): Promise<{ client: Socket; accepted: Socket }> {
   const arrived = Promise.withResolvers<Socket>();
-  const server = createServer(
-    { allowHalfOpen: true, pauseOnConnect: true },
-    arrived.resolve,
-  );
+  const server = createServer({ allowHalfOpen: true }, arrived.resolve);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
   client.on("error", () => {});
   const accepted = await arrived.promise;
-  const socket = reads.replace(accepted);
-  (socket ?? accepted).on("error", () => {});
-  return {
-    client,
-    accepted,
-    socket,
-    end() {
-      client.destroy();
-      (socket ?? accepted).destroy();
-      server.close();
-    },
-  };
+  accepted.on("error", () => {});
+  cleanUps.push(() => {
+    client.destroy();
+    accepted.destroy();
+    server.close();
+  });
+  return { client, accepted };
 }
 
-/** Collects what is read until there is so much. */
-function collector(length: number) {
-  const done = Promise.withResolvers<void>();
+/** Collects what is read, and waits for it. */
+function collector() {
   const parts: Uint8Array[] = [];
   const buffers = new Set<ArrayBuffer>();
-  let taken = 0;
+  const lentParts: boolean[] = [];
+  let length = 0;
+  let ends = 0;
+  let closed = false;
   return {
     parts,
     buffers,
-    done: done.promise,
-    takeRead(bytes: Uint8Array<ArrayBuffer>): boolean {
+    lentParts,
+    get length(): number {
+      return length;
+    },
+    get ends(): number {
+      return ends;
+    },
+    receive(bytes: Uint8Array<ArrayBuffer>, lent = true): void {
       parts.push(new Uint8Array(bytes));
       buffers.add(bytes.buffer);
-      taken += bytes.length;
-      if (taken >= length) done.resolve();
-      return true;
+      lentParts.push(lent);
+      length += bytes.length;
     },
+    receiveEnd(): void {
+      ends++;
+    },
+    transportClosed(): void {
+      closed = true;
+    },
+    until: (expected: number) =>
+      until(() => length >= expected, `${expected} bytes to be read`),
+    untilEnded: () => until(() => ends > 0, "the end"),
+    untilClosed: () => until(() => closed, "the transport to be closed"),
+    text: () => Buffer.concat(parts).toString(),
   };
 }
 
-describe("DirectReads", () => {
-  const ends: (() => void)[] = [];
-  after(() => {
-    for (const end of ends) end();
-  });
-
-  test("Node has a way to replace an accepted socket; elsewhere the old one works", async () => {
-    const { client, socket, accepted, end } = await pair(new DirectReads());
-    ends.push(end);
-    if (runtime === "node") assert.ok(socket instanceof Socket);
-    assert.notEqual(socket, accepted);
+describe("withDirectReads", () => {
+  test("Node and Deno have a way; elsewhere the accepted socket works as before", async () => {
+    const { client, accepted } = await pair();
+    const direct = withDirectReads(accepted, () => {});
+    if (runtime !== "bun") assert.ok(direct instanceof Socket);
+    assert.notEqual(direct, accepted);
     const answer = new Promise((resolve) => client.once("data", resolve));
-    (socket ?? accepted).write("ok");
+    (direct ?? accepted).write("ok");
     assert.equal(String(await within(answer, "what was written")), "ok");
+    direct?.destroy();
   });
 
   test("all that is read comes in the same memory, and in order", async () => {
-    const reads = new DirectReads();
-    const { client, socket, end } = await pair(reads);
-    ends.push(end);
-    if (socket === null) return assert.notEqual(runtime, "node");
-    const short = collector(5);
-    reads.handTo(short);
-    client.write("short");
-    await within(short.done, "the short read");
-    assert.equal(Buffer.concat(short.parts).toString(), "short");
-
+    const { client, accepted } = await pair();
+    const read = collector();
+    const direct = withDirectReads(accepted, read.receive);
+    if (direct === null) return assert.equal(runtime, "bun");
+    cleanUps.push(() => direct.destroy());
+    direct.resume();
     const sent = Buffer.alloc(4 * 1024 * 1024);
     for (let at = 0; at < sent.length; at += 4) sent.writeInt32LE(at, at);
-    const large = collector(sent.length);
-    reads.handTo(large);
+    client.write("short");
+    await read.until(5);
     client.write(sent);
-    await within(large.done, "all that was sent");
-    assert.ok(Buffer.concat(large.parts).equals(sent));
-    assert.deepEqual(large.buffers, short.buffers);
-    assert.equal(large.buffers.size, 1);
-  });
-
-  test("a paused socket reads nothing, and goes on where it was", async () => {
-    const reads = new DirectReads();
-    const { client, socket, end } = await pair(reads);
-    ends.push(end);
-    if (socket === null) return assert.notEqual(runtime, "node");
-    const sent = Buffer.alloc(32 * 1024 * 1024, "0123456789");
-    let taken = 0;
-    const parts: Uint8Array[] = [];
-    const done = Promise.withResolvers<void>();
-    const paused = Promise.withResolvers<void>();
-    reads.handTo({
-      takeRead(bytes) {
-        parts.push(new Uint8Array(bytes));
-        taken += bytes.length;
-        if (parts.length === 1) {
-          socket.pause();
-          paused.resolve();
-        }
-        if (taken === sent.length) done.resolve();
-        return true;
-      },
-    });
-    client.write(sent);
-    await within(paused.promise, "the first read");
-    const before = taken;
-    await untilStill(() => socket.bytesRead, "the socket to be quiet");
-    assert.equal(taken, before);
-    assert.ok(client.writableLength > 0, "all of 32 MiB has gone");
-    socket.resume();
-    await within(done.promise, "all that was sent");
-    assert.ok(Buffer.concat(parts).equals(sent));
-  });
-
-  test("a transport that is resumed and paused at once reads one piece at most", async () => {
-    const arrived = Promise.withResolvers<NodeSocketTransport>();
-    const server = createServer(
-      { allowHalfOpen: true, pauseOnConnect: true },
-      (socket) => arrived.resolve(NodeSocketTransport.accepted(socket)),
+    await read.until(5 + sent.length);
+    assert.ok(
+      Buffer.concat(read.parts).equals(
+        Buffer.concat([Buffer.from("short"), sent]),
+      ),
     );
-    await new Promise<void>((resolve) =>
-      server.listen(0, "127.0.0.1", resolve)
-    );
-    const { port } = server.address() as AddressInfo;
-    const client = connect(port, "127.0.0.1");
-    client.on("error", () => {});
-    const transport = await arrived.promise;
-    ends.push(() => {
-      client.destroy();
-      transport.destroy();
-      server.close();
-    });
-    const length = 64 * 1024 * 1024;
-    let taken = 0;
-    const first = Promise.withResolvers<void>();
-    const all = Promise.withResolvers<void>();
-    transport.start({
-      receive(bytes) {
-        if (taken === 0) transport.pause();
-        taken += bytes.length;
-        first.resolve();
-        if (taken === length) all.resolve();
-      },
-      receiveEnd() {},
-      transportClosed() {},
-    });
-    client.write(Buffer.alloc(length));
-    await within(first.promise, "the first piece");
-    for (let round = 0; round < 5; round++) {
-      const before = taken;
-      transport.resume();
-      transport.pause();
-      await untilStill(() => taken, "the transport to be quiet");
-      assert.ok(taken - before < 1024 * 1024, `${taken - before} bytes`);
-    }
-    transport.resume();
-    await within(all.promise, "all that was sent");
-  });
-
-  test("who returns false is not read until the stream is", async () => {
-    const reads = new DirectReads();
-    const { client, socket, end } = await pair(reads);
-    ends.push(end);
-    if (socket === null) return assert.notEqual(runtime, "node");
-    reads.handTo({
-      takeRead: (bytes) => socket.push(Buffer.from(bytes)),
-    });
-    const sent = Buffer.alloc(32 * 1024 * 1024, "abcdefghijk");
-    client.end(sent);
-    await until(() => socket.readableLength > 0, "the first read");
-    await untilStill(() => socket.readableLength, "the socket to be quiet");
-    assert.ok(socket.readableLength < 1024 * 1024, `${socket.readableLength}`);
-    const parts: Uint8Array[] = [];
-    for await (const part of socket) parts.push(part);
-    assert.ok(Buffer.concat(parts).equals(sent));
+    assert.equal(read.buffers.size, 1);
   });
 
   test("a socket without the handle that is needed stays as it was", () => {
     const handle = { close() {} };
     const accepted = { _handle: handle } as unknown as Socket;
-    assert.equal(new DirectReads().replace(accepted), null);
+    assert.equal(withDirectReads(accepted, () => {}), null);
     assert.equal((accepted as unknown as { _handle: unknown })._handle, handle);
     const gone = { _handle: null } as unknown as Socket;
-    assert.equal(new DirectReads().replace(gone), null);
+    assert.equal(withDirectReads(gone, () => {}), null);
+  });
+});
+
+describe("NodeSocketTransport.readDirectly()", () => {
+  test("goes on behind what was read, writes, and tells of the end", async () => {
+    const { client, accepted } = await pair();
+    const transport = new NodeSocketTransport(accepted, true, true);
+    const read = collector();
+    transport.start(read);
+    client.write("first");
+    await read.until(5);
+    assert.deepEqual(new Set(read.lentParts), new Set([false]));
+    transport.readDirectly();
+    const before = read.lentParts.length;
+    client.write("second");
+    await read.until(11);
+    assert.equal(read.text(), "firstsecond");
+    const lent = runtime !== "bun";
+    assert.deepEqual(new Set(read.lentParts.slice(before)), new Set([lent]));
+
+    const answer = new Promise((resolve) => client.once("data", resolve));
+    transport.write([Buffer.from("an"), Buffer.from("swer")]);
+    assert.match(String(await within(answer, "what was written")), /^an/);
+    client.end("third");
+    await read.untilEnded();
+    assert.equal(read.text(), "firstsecondthird");
+    transport.end();
+    await read.untilClosed();
+  });
+
+  test("what waits in the stream of a paused socket is not lost", async () => {
+    const { client, accepted } = await pair();
+    const transport = new NodeSocketTransport(accepted, true, true);
+    const read = collector();
+    transport.start(read);
+    client.write("first");
+    await read.until(5);
+    transport.pause();
+    client.write("second");
+    // Bun reads nothing into the stream of a paused socket.
+    if (runtime !== "bun") {
+      client.write("third");
+      await untilStill(() => accepted.readableLength, "the stream to be quiet");
+    }
+    transport.readDirectly();
+    transport.resume();
+    const all = runtime === "bun" ? "firstsecond" : "firstsecondthird";
+    await read.until(all.length);
+    assert.equal(read.text(), all);
+  });
+
+  for (const known of [false, true]) {
+    const name = known ? "was told of" : "may have come";
+    test(`the end of a peer that ${name} before is told of once`, async () => {
+      const { client, accepted } = await pair();
+      const transport = new NodeSocketTransport(accepted, true, true);
+      const read = collector();
+      transport.start(read);
+      client.end("all");
+      await read.until(3);
+      if (known) await read.untilEnded();
+      transport.readDirectly();
+      await read.untilEnded();
+      const answer = new Promise((resolve) => client.once("data", resolve));
+      transport.write([Buffer.from("answer")]);
+      assert.equal(String(await within(answer, "what was written")), "answer");
+      transport.end();
+      await read.untilClosed();
+      assert.equal(read.ends, 1);
+    });
+  }
+
+  test("one that is resumed and paused at once reads one piece at most", async () => {
+    const { client, accepted } = await pair();
+    const transport = new NodeSocketTransport(accepted, true, true);
+    const read = collector();
+    const first = Promise.withResolvers<void>();
+    const length = 64 * 1024 * 1024;
+    transport.start({
+      ...read,
+      receive(bytes, lent) {
+        if (read.length === 0) transport.pause();
+        read.receive(bytes, lent);
+        first.resolve();
+      },
+    });
+    transport.readDirectly();
+    client.write(Buffer.alloc(length));
+    await within(first.promise, "the first piece");
+    for (let round = 0; round < 5; round++) {
+      const before = read.length;
+      transport.resume();
+      transport.pause();
+      await untilStill(() => read.length, "the transport to be quiet");
+      const more = read.length - before;
+      assert.ok(more < 1024 * 1024, `${more} bytes`);
+    }
+    assert.ok(client.writableLength > 0, "all of 64 MiB has gone");
+    transport.resume();
+    await read.until(length);
+  });
+
+  test("a TLS socket, or one of another's, reads as before", async () => {
+    const { client, accepted } = await pair();
+    const transport = new NodeSocketTransport(accepted, true);
+    const read = collector();
+    transport.start(read);
+    transport.readDirectly();
+    client.write("bytes");
+    await read.until(5);
+    assert.deepEqual(new Set(read.lentParts), new Set([false]));
   });
 });
