@@ -4,6 +4,8 @@
  * @module
  */
 
+import { blockLength, blockMemory, maskBlocks } from "./simd_mask.ts";
+
 /** From this length on, a view of words of its own pays for what it costs. */
 const wordwiseFrom = 96;
 
@@ -30,7 +32,18 @@ export function applyMask(
   let turned = turnKey(key, position);
   let index = start;
   const whole = end - 3;
-  if (end - start >= wordwiseFrom) {
+  if (end - start < wordwiseFrom) {
+    if (view !== null) {
+      for (; index < whole; index += 4) {
+        view.setInt32(index, view.getInt32(index) ^ turned);
+      }
+    }
+  } else if (bytes.buffer === blockMemory) {
+    const length = end - start - (end - start) % blockLength;
+    const first = bytes.byteOffset + start;
+    maskBlocks(first, first + length, swapBytes(turned));
+    index += length;
+  } else {
     while ((bytes.byteOffset + index) & 3) {
       bytes[index++] ^= turned >>> 24;
       turned = (turned << 8) | (turned >>> 24);
@@ -53,10 +66,6 @@ export function applyMask(
     }
     for (; at < length; at++) words[at] ^= word;
     index += length << 2;
-  } else if (view !== null) {
-    for (; index < whole; index += 4) {
-      view.setInt32(index, view.getInt32(index) ^ turned);
-    }
   }
   const key0 = turned >>> 24;
   const key1 = (turned >>> 16) & 0xff;

@@ -16,6 +16,7 @@ const layers: readonly (readonly string[])[] = [
     "describe.ts",
     "error.ts",
     "pem.ts",
+    "simd_mask.ts",
     "turn.ts",
   ],
   // What the layers below count; who asks for it stands behind `topics/`.

@@ -6,6 +6,7 @@ import {
   randomMaskingKey,
   shortCopy,
 } from "../src/mask.ts";
+import { blockMemory, blockMemoryOf } from "../src/simd_mask.ts";
 import { fromHex, toHex } from "./support/frames.ts";
 import { seededRandom } from "./support/seeded_random.ts";
 
@@ -23,7 +24,13 @@ function naiveMask(
   }
 }
 
-/** Masks a copy both ways and compares all of it, what is around as well. */
+/** Where masking takes another way than in memory of one's own. */
+const inBlocks = new Uint8Array(blockMemoryOf(70_000));
+
+/**
+ * Masks copies in every way there is and compares all of each, what is around as
+ * well.
+ */
 function assertMasks(
   buffer: ArrayBuffer,
   byteOffset: number,
@@ -51,6 +58,15 @@ function assertMasks(
       } a view`,
     );
   }
+  const actual = inBlocks.subarray(0, buffer.byteLength);
+  actual.set(new Uint8Array(buffer));
+  applyMask(actual.subarray(byteOffset), start, end, key, position);
+  if (actual.every((byte, index) => byte === expected[index])) return;
+  assert.equal(
+    toHex(actual),
+    toHex(expected),
+    `in blocks: offset ${byteOffset}, ${start} to ${end}, key ${key}, position ${position}`,
+  );
 }
 
 test("applyMask: the example of RFC 6455 section 5.7", () => {
@@ -126,6 +142,52 @@ test("applyMask: a frame masked in parts is masked as a whole", () => {
     }
     assert.equal(toHex(parts), toHex(whole));
   }
+});
+
+test("applyMask: 64 KiB that end where the memory ends, in blocks", () => {
+  const random = seededRandom("applyMask in blocks");
+  assert.equal(inBlocks.buffer, blockMemory, "the platform can do it");
+  const bytes = Uint8Array.from(inBlocks, () => random.integer(256));
+  for (let round = 0; round < 20; round++) {
+    const start = bytes.length - 65_536 + random.integer(200);
+    const key = random.integer(0x100000000) | 0;
+    const expected = new Uint8Array(bytes);
+    naiveMask(expected, start, bytes.length, key, round);
+    inBlocks.set(bytes);
+    applyMask(inBlocks, start, bytes.length, key, round);
+    assert.ok(inBlocks.every((byte, index) => byte === expected[index]));
+  }
+});
+
+test("applyMask: in memory that there was before more was asked for", () => {
+  const before = new Uint8Array(blockMemoryOf(1));
+  assert.equal(before.buffer, inBlocks.buffer, "long enough already");
+  const after = new Uint8Array(blockMemoryOf(before.length + 1));
+  assert.equal(after.buffer, blockMemory);
+  for (const bytes of [before, after]) {
+    bytes.fill(0);
+    applyMask(bytes, 10, 210, 0x01020304);
+    const masked = "01020304".repeat(50);
+    assert.equal(toHex(bytes.subarray(8, 212)), `0000${masked}0000`);
+  }
+});
+
+test("blockMemoryOf: there is other memory where WebAssembly is switched off", async () => {
+  const platform = globalThis as { WebAssembly?: unknown };
+  const { WebAssembly } = platform;
+  const path = "../src/simd_mask.ts?without-webassembly";
+  const without = await import(path) as typeof import("../src/simd_mask.ts");
+  try {
+    delete platform.WebAssembly;
+    assert.equal(without.blockMemoryOf(70_000).byteLength, 70_000);
+  } finally {
+    Object.defineProperty(platform, "WebAssembly", {
+      value: WebAssembly,
+      configurable: true,
+      writable: true,
+    });
+  }
+  assert.equal(without.blockMemory, null);
 });
 
 test("copyUnmasked: every length, alignment and position gives what applyMask makes of a copy, and leaves the rest", () => {

@@ -10,30 +10,35 @@
  * @module
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
-import { copyStart, socketMemory } from "../codec/socket_memory.ts";
+import { copyStart } from "../codec/socket_memory.ts";
+import { blockMemoryOf } from "../simd_mask.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The most that is read at once: a message of 64 KiB is whole in it. */
 const readLength = 128 * 1024;
-const shared = socketMemory(copyStart + readLength).subarray(copyStart);
+let shared: Bytes | null = null;
 
 /** What holds the system's side of a connection. */
 interface HandleOwner {
   _handle?: { readonly useUserBuffer?: unknown } | null;
 }
 
+/** Who takes what is read. */
+export interface ReadTaker {
+  /** Takes bytes, of which the memory is another's once the call has returned. */
+  takeRead(bytes: Bytes): void;
+}
+
 /**
  * Makes a socket in place of one that was accepted, on which nothing is on its way
  * either way.
  *
- * @param receive Takes bytes, of which the memory is another's once the call has
- * returned.
  * @returns `null` where a runtime has no way to do that: the socket is as it was.
  */
 export function withDirectReads(
   socket: Socket,
-  receive: (bytes: Bytes) => void,
+  taker: ReadTaker,
 ): Socket | null {
   const owner = socket as HandleOwner;
   const handle = owner._handle;
@@ -43,9 +48,9 @@ export function withDirectReads(
       handle,
       allowHalfOpen: true,
       onread: {
-        buffer: shared,
+        buffer: shared ??= makeShared(),
         callback(length: number): boolean {
-          receive(new Uint8Array(shared.buffer, copyStart, length));
+          taker.takeRead(new Uint8Array(shared!.buffer, copyStart, length));
           return true;
         },
       },
@@ -54,4 +59,9 @@ export function withDirectReads(
   if ((direct as HandleOwner)._handle !== handle) return null;
   owner._handle = null;
   return direct;
+}
+
+function makeShared(): Bytes {
+  const memory = blockMemoryOf(copyStart + readLength);
+  return new Uint8Array(memory, copyStart, readLength);
 }

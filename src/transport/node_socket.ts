@@ -12,7 +12,7 @@ import type {
   TransportReceiver,
 } from "../connection/transport.ts";
 import { LargeWrites, mostAtOnce, writeTogether } from "./large_writes.ts";
-import { withDirectReads } from "./node_reads.ts";
+import { type ReadTaker, withDirectReads } from "./node_reads.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
 
 /** What a socket has beside a duplex. */
@@ -32,7 +32,7 @@ interface AttachedSocket {
 }
 
 /** See the module. */
-export class NodeSocketTransport implements Transport {
+export class NodeSocketTransport implements Transport, ReadTaker {
   // Listeners that all sockets share, as four closures for each weigh as much as
   // the rest of a transport.
   static readonly #listeners = {
@@ -122,14 +122,16 @@ export class NodeSocketTransport implements Transport {
       !this.#mayReadDirectly || this.#paused || socket.readableLength > 0 ||
       socket.readableEnded
     ) return;
-    const direct = withDirectReads(
-      socket as Socket,
-      (bytes) => this.#receiver!.receive(bytes, true),
-    );
+    const direct = withDirectReads(socket as Socket, this);
     if (direct === null) return;
     this.#socket = direct;
     this.#listen(direct);
     direct.resume();
+  }
+
+  /** See {@linkcode ReadTaker}. */
+  takeRead(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#receiver!.receive(bytes, true);
   }
 
   #listen(socket: Duplex): void {

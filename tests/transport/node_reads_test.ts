@@ -69,10 +69,12 @@ function collector() {
   };
 }
 
+const nobody = { takeRead() {} };
+
 describe("withDirectReads", () => {
   test("Node and Deno have a way; elsewhere the accepted socket works as before", async () => {
     const { client, accepted } = await pair();
-    const direct = withDirectReads(accepted, () => {});
+    const direct = withDirectReads(accepted, nobody);
     if (runtime !== "bun") assert.ok(direct instanceof Socket);
     assert.notEqual(direct, accepted);
     const answer = new Promise((resolve) => client.once("data", resolve));
@@ -84,7 +86,7 @@ describe("withDirectReads", () => {
   test("all that is read comes in the same memory, and in order", async () => {
     const { client, accepted } = await pair();
     const read = collector();
-    const direct = withDirectReads(accepted, read.receive);
+    const direct = withDirectReads(accepted, { takeRead: read.receive });
     if (direct === null) return assert.equal(runtime, "bun");
     cleanUps.push(() => direct.destroy());
     direct.resume();
@@ -105,10 +107,10 @@ describe("withDirectReads", () => {
   test("a socket without the handle that is needed stays as it was", () => {
     const handle = { close() {} };
     const accepted = { _handle: handle } as unknown as Socket;
-    assert.equal(withDirectReads(accepted, () => {}), null);
+    assert.equal(withDirectReads(accepted, nobody), null);
     assert.equal((accepted as unknown as { _handle: unknown })._handle, handle);
     const gone = { _handle: null } as unknown as Socket;
-    assert.equal(withDirectReads(gone, () => {}), null);
+    assert.equal(withDirectReads(gone, nobody), null);
   });
 });
 
