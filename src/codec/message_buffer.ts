@@ -62,8 +62,26 @@ export class MessageBuffer {
     }
   }
 
-  /** Takes the bytes out, in a buffer of their own; this one must not be used again. */
-  take(): Uint8Array<ArrayBuffer> {
+  /**
+   * Takes the bytes out behind a last part, in a buffer of their own; this one must
+   * not be used again.
+   *
+   * @param last The bytes of the part.
+   * @param lent See {@linkcode append}.
+   * @param given See {@linkcode append}.
+   */
+  take(
+    last: Uint8Array<ArrayBuffer>,
+    lent: boolean,
+    given = false,
+  ): Uint8Array<ArrayBuffer> {
+    if (lent && this.#parts !== null) {
+      // All is joined before it is another's.
+      this.#finishShort(this.#parts);
+      this.#parts.push(last);
+    } else {
+      this.append(last, 0, lent, given);
+    }
     const parts = this.#parts;
     if (parts === null) return this.#short?.take() ?? new Uint8Array(0);
     this.#finishShort(parts);

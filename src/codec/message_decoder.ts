@@ -152,6 +152,7 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
   ): void {
     if (!this.#fragmenting) this.#checkSize(frame);
     const { payload, fin } = frame;
+    const lent = frame.own === false;
     const type = this.#type!;
     this.#size += payload.length;
     if (type === "text" && (payload.length > 0 || fin)) {
@@ -167,21 +168,17 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
           payload: ownBytes(payload, frame.own),
         });
       }
-    } else {
+    } else if (!fin) {
       this.#buffer ??= new MessageBuffer();
-      this.#buffer.append(
-        payload,
-        frame.remaining,
-        frame.own === false,
-        this.given,
-      );
+      this.#buffer.append(payload, frame.remaining, lent, this.given);
     }
     if (!fin) return;
     this.#type = null;
     this.#size = 0;
     if (this.#fragmenting) return;
-    const message = this.#buffer!.take();
+    const buffer = this.#buffer ?? new MessageBuffer();
     this.#buffer = null;
+    const message = buffer.take(payload, lent, this.given);
     controller.enqueue(type === "text" ? decodeUtf8(message) : message);
   }
 

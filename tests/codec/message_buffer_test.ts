@@ -5,6 +5,7 @@ import { concatBytes } from "../support/frames.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 import { allocatedBy } from "./allocations.ts";
 
+const none = new Uint8Array(0);
 const sizes = [0, 1, 50, 1023, 4095, 4096, 4097, 20_000, 65_536];
 
 function filled(length: number, value: number): Uint8Array<ArrayBuffer> {
@@ -31,7 +32,11 @@ test("what is appended comes out in order, whatever is kept and whatever copied"
       if (lent) chunk.fill(0);
       if (alone) given.push(chunk.buffer);
     }
-    const taken = buffer.take();
+    const last = filled(random.pick(sizes), random.integer(256));
+    expected.push(last.slice());
+    const lent = random.integer(2) === 0;
+    const taken = buffer.take(last, lent);
+    if (lent) last.fill(0);
     assert.deepEqual(taken, concatBytes(expected));
     assert.ok(!given.includes(taken.buffer));
   }
@@ -49,8 +54,7 @@ test("the memory of what was given is given back, once it is copied, and of noth
     const expected = concatBytes([part, filled(9, 2)]);
     buffer.append(part, 9, false, given);
     assert.ok(!chunk.buffer.detached, "not before all has arrived");
-    buffer.append(filled(9, 2), 0, false, given);
-    assert.deepEqual(buffer.take(), expected);
+    assert.deepEqual(buffer.take(filled(9, 2), false, given), expected);
     return chunk.buffer.detached;
   };
   assert.equal(detached(true, 0), true);
@@ -73,7 +77,7 @@ test("the memory of a part that is copied at once is given back, unless one that
     }
     buffer.append(last, 0, false, true);
     assert.equal(chunk.buffer.detached, before === 0);
-    assert.deepEqual(buffer.take(), concatBytes(expected));
+    assert.deepEqual(buffer.take(none, false), concatBytes(expected));
   }
 });
 
@@ -81,8 +85,8 @@ test("the message has a buffer of its own", () => {
   for (const lengths of [[5000], [5000, 0], [5000, 10], [10, 5000, 6000]]) {
     const buffer = new MessageBuffer();
     const parts = lengths.map((length) => filled(length, 1));
-    for (const part of parts) buffer.append(part, 0, false);
-    const taken = buffer.take();
+    for (const part of parts.slice(0, -1)) buffer.append(part, 0, false);
+    const taken = buffer.take(parts.at(-1)!, false);
     const before = taken.slice();
     for (const part of parts) part.fill(0);
     assert.deepEqual(taken, before);
@@ -94,10 +98,10 @@ test("each byte of a large message is copied once", () => {
   const part = filled(64 * 1024, 3);
   const { total, largest } = allocatedBy(() => {
     const buffer = new MessageBuffer();
-    for (let left = 15; left >= 0; left--) {
+    for (let left = 15; left > 0; left--) {
       buffer.append(part, left * part.length, false);
     }
-    assert.equal(buffer.take().length, 1024 * 1024);
+    assert.equal(buffer.take(part, false).length, 1024 * 1024);
   });
   assert.equal(largest, 1024 * 1024);
   assert.ok(total < 1024 * 1024 + 4096, `${total} bytes`);
@@ -109,17 +113,25 @@ test("of what is lent each byte is copied once, where half of it comes at once, 
     const buffer = new MessageBuffer();
     buffer.append(chunk.subarray(0, 40_000), 25_536, true);
     buffer.append(chunk.subarray(0, 100), 25_436, true);
-    buffer.append(chunk.subarray(0, 25_436), 0, true);
-    assert.equal(buffer.take().buffer.byteLength, 65_536);
+    const message = buffer.take(chunk.subarray(0, 25_436), true);
+    assert.equal(message.buffer.byteLength, 65_536);
   });
   assert.equal(half.total, 65_536);
+  const less = allocatedBy(() => {
+    const buffer = new MessageBuffer();
+    buffer.append(chunk.subarray(0, 20_000), 45_536, true);
+    const message = buffer.take(chunk.subarray(0, 45_536), true);
+    assert.equal(message.buffer.byteLength, 65_536);
+  });
+  assert.equal(less.total, 20_000 + 65_536, "only what came first, twice");
   const large = allocatedBy(() => {
     const buffer = new MessageBuffer();
-    for (let left = 15; left >= 0; left--) {
+    for (let left = 15; left > 0; left--) {
       const part = chunk.subarray(left, left + 64 * 1024);
       buffer.append(part, left * part.length, true);
     }
-    assert.equal(buffer.take().length, 1024 * 1024);
+    const last = chunk.subarray(0, 64 * 1024);
+    assert.equal(buffer.take(last, true).length, 1024 * 1024);
   });
   assert.equal(large.largest, 1024 * 1024);
   assert.ok(large.total < 2 * 1024 * 1024 + 4096, `${large.total} bytes`);
@@ -133,5 +145,5 @@ test("what holds a buffer that is mostly not its own is copied", () => {
   buffer.append(part, 0, false);
   // Nothing but the copy is there any more.
   chunk.fill(0);
-  assert.deepEqual(buffer.take(), expected);
+  assert.deepEqual(buffer.take(none, false), expected);
 });
