@@ -24,8 +24,13 @@ export interface RunOptions {
   duration: number;
   /** How often each contender is measured. */
   rounds: number;
-  /** How long each is loaded before the first round, in milliseconds. */
+  /**
+   * How long each is loaded before the first round, in milliseconds. One that is
+   * renewed is for half of that.
+   */
   warmUp: number;
+  /** Whether a server is kept for all rounds where it would be renewed. */
+  quick: boolean;
   /** The binary of Bun, for the load generator. */
   bun: string;
   /** Is told what is being done. */
@@ -76,26 +81,26 @@ export async function runWorkload(
     cell: cells[index],
     server: null as ServerProcess | null,
   }));
+  const renewed = workload.server === "renewed" && !options.quick;
+  const kept = workload.server !== "fresh" && !renewed;
+  const warmUp = (server: ServerProcess, duration: number) =>
+    workload.measure(server, { ...toolsFor(options, false), duration });
   try {
-    if (!workload.fresh) {
+    if (kept) {
       await Promise.all(entries.map((entry) =>
         attempt(entry.cell, async () => {
           entry.server = await start(entry.contender);
         })
       ));
-      const tools = toolsFor(options, false);
       await workload.prepare?.(
         entries.flatMap(({ server }) => server ?? []),
-        tools,
+        toolsFor(options, false),
       );
       for (const { cell, server } of entries) {
         if (server === null) continue;
         options.progress(`${cell.title}: warming up`);
         await attempt(cell, async () => {
-          await workload.measure(server, {
-            ...tools,
-            duration: options.warmUp,
-          });
+          await warmUp(server, options.warmUp);
         }, () => server.problem);
       }
     }
@@ -106,12 +111,13 @@ export async function runWorkload(
         if (cell.failure !== null) continue;
         options.progress(`${cell.title}: round ${round + 1} of ${rounds}`);
         await attempt(cell, async () => {
-          if (workload.fresh) entry.server = await start(contender);
+          if (!kept) entry.server = await start(contender);
           const server = entry.server!;
+          if (renewed) await warmUp(server, options.warmUp / 2);
           const tools = toolsFor(options, false);
           cell.rounds.push(await workload.measure(server, tools));
         }, () => entry.server?.problem);
-        if (workload.fresh) {
+        if (!kept) {
           await entry.server?.end();
           entry.server = null;
         }

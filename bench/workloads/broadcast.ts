@@ -43,7 +43,7 @@ function broadcast(
     mode: "broadcast",
     connections,
     compressed,
-    fresh: false,
+    server: "kept",
     rounds: connections > 1000 ? 2 : 3,
     long: name !== "broadcast-64",
     takesPart: ({ takesPart }) =>

@@ -41,7 +41,8 @@ function echo(
     mode: "echo",
     connections,
     compressed,
-    fresh: false,
+    // A process collects garbage in one way or another, each for its whole life.
+    server: size === 65536 ? "renewed" : "kept",
     ...(common ? {} : { rounds: 3 }),
     long: !common,
     takesPart: ({ takesPart }) =>

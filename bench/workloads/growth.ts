@@ -35,7 +35,7 @@ function growth(connections: number, words: string): Workload {
     mode: "echo",
     connections,
     compressed: false,
-    fresh: true,
+    server: "fresh",
     rounds: 1,
     long: true,
     takesPart: ({ takesPart }) => takesPart.long,

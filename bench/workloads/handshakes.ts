@@ -18,7 +18,7 @@ export const handshakeWorkloads: readonly Workload[] = [{
   // Opening; those that close come on top.
   connections: 64,
   compressed: false,
-  fresh: false,
+  server: "kept",
   rounds: 3,
   long: false,
   takesPart: ({ takesPart }) => takesPart.handshakes,

@@ -36,7 +36,7 @@ function idleMemory(
     mode: "echo",
     connections,
     compressed,
-    fresh: true,
+    server: "fresh",
     // Some runtimes compile more in one process than in another.
     rounds: compressed ? 1 : 3,
     long: true,

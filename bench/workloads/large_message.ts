@@ -24,7 +24,7 @@ export const largeMessageWorkloads: readonly Workload[] = [{
   mode: "large",
   connections: 1,
   compressed: false,
-  fresh: true,
+  server: "fresh",
   rounds: 1,
   long: true,
   takesPart: ({ takesPart }) => takesPart.large,

@@ -34,7 +34,7 @@ export const latencyWorkloads: readonly Workload[] = [{
   mode: "echo",
   connections,
   compressed: false,
-  fresh: false,
+  server: "kept",
   rounds: 3,
   long: true,
   takesPart: ({ takesPart }) => takesPart.long,

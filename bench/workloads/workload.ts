@@ -59,8 +59,12 @@ export interface Workload {
   connections: number;
   /** Whether the server compresses. */
   compressed: boolean;
-  /** Whether each measurement needs a server that has done nothing yet. */
-  fresh: boolean;
+  /**
+   * Which server is measured: the same in all rounds, one of its own for each that
+   * is warmed up first (not with `--quick`: then it is kept), or one of its own
+   * that has done nothing yet.
+   */
+  server: "kept" | "renewed" | "fresh";
   /** Measured so many times at most. Default: as often as was asked for. */
   rounds?: number;
   /** Whether `--quick` leaves it out. */
