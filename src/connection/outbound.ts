@@ -47,6 +47,17 @@ const messageEncoder = new MessageEncoder();
 /** What `send()` takes where it is given no options. */
 export const noOptions: SendOptions = {};
 
+/** Why no more messages are taken. */
+interface Refusal {
+  /**
+   * Gives what `send()` rejects with. Mostly nobody asks for it, and an error
+   * with its stack costs much of a short connection.
+   */
+  readonly reason: () => unknown;
+  /** Whether messages that wait are not sent any more either. */
+  readonly sealed: boolean;
+}
+
 /** See the module. */
 export class Outbound
   implements
@@ -67,13 +78,8 @@ export class Outbound
   /** There is one while messages wait, as most do not. */
   #waiting: WaitingMessages | null = null;
   #finish: (() => void) | null = null;
-  /**
-   * Gives what `send()` rejects with, once the connection closes. Mostly nobody
-   * asks for it, and an error with its stack costs much of a short connection.
-   */
-  #refuses: (() => unknown) | null = null;
-  /** Whether messages that wait are not sent any more either. */
-  #sealed = false;
+  /** There is one once no more messages are taken. */
+  #refusing: Refusal | null = null;
   /** Whether {@linkcode #watchRoom} waits. */
   #watching = false;
 
@@ -123,7 +129,7 @@ export class Outbound
 
   /** Whether it takes no more messages. */
   get refusing(): boolean {
-    return this.#refuses !== null;
+    return this.#refusing !== null;
   }
 
   /** Where frames are written to. */
@@ -135,8 +141,13 @@ export class Outbound
     );
   }
 
+  /** Whether messages that wait are not sent any more. */
+  get #sealed(): boolean {
+    return this.#refusing !== null && this.#refusing.sealed;
+  }
+
   get #refusal(): unknown {
-    return this.#refuses!();
+    return this.#refusing!.reason();
   }
 
   /** How many bytes were handed to the system so far. */
@@ -146,7 +157,7 @@ export class Outbound
 
   /** Sends a message behind those before it. */
   send(message: Sendable, options: SendOptions): Promise<void> {
-    if (this.#refuses !== null) return this.#refuse(message);
+    if (this.#refusing !== null) return this.#refuse(message);
     if (typeof message !== "string" && !isBinary(message)) {
       assertSendable(message);
       return this.#wait(message, options);
@@ -172,7 +183,7 @@ export class Outbound
    * @returns Whether it was taken.
    */
   deliver(message: SharedMessage, lossy: boolean): boolean {
-    if (this.#refuses !== null) return false;
+    if (this.#refusing !== null) return false;
     if (lossy && this.#room <= 0) return false;
     if (this.#waiting !== null) {
       this.#wait(message, noOptions);
@@ -256,7 +267,7 @@ export class Outbound
     refusal: () => unknown,
     finished: () => void,
   ): void {
-    this.#refuses = refusal;
+    this.#refusing = { reason: refusal, sealed: this.#sealed };
     this.#finish = () => {
       this.control(message);
       finished();
@@ -270,8 +281,7 @@ export class Outbound
    * @param refusal See {@linkcode finish}.
    */
   abandon(refusal: () => unknown): void {
-    this.#refuses = refusal;
-    this.#sealed = true;
+    this.#refusing = { reason: refusal, sealed: true };
     this.#finish = null;
     this.#deflate?.close();
     // An error with its stack is not made for nobody.
@@ -307,15 +317,15 @@ export class Outbound
    * what waits to be compressed, or behind another message, may never fill it.
    */
   async #watchRoom(): Promise<void> {
-    if (this.#watching || this.#refuses !== null) return;
+    if (this.#watching || this.#refusing !== null) return;
     this.#watching = true;
-    while (this.#refuses === null && this.#room <= 0) {
+    while (this.#refusing === null && this.#room <= 0) {
       const change = this.#waiting?.atWork ?? this.#deflate?.room ??
         this.#deflate?.settled ?? this.#output.ready ?? nextTurn();
       await change.catch(() => {});
     }
     this.#watching = false;
-    if (this.#refuses === null) this.#owner.outboundDrained();
+    if (this.#refusing === null) this.#owner.outboundDrained();
   }
 
   #refuse(message: Sendable): Promise<void> {

@@ -146,6 +146,9 @@ function sameHostname(hostname: string): string {
   return lastHostname;
 }
 
+/** The outgoing direction: `"ending"` as long as bytes wait that come before its end. */
+type Outgoing = "open" | "ending" | "ended";
+
 /** See the module. */
 export class BunSocketTransport implements Transport {
   readonly #socket: BunSocket;
@@ -154,8 +157,7 @@ export class BunSocketTransport implements Transport {
   #unsent: Unsent[] | null = null;
   #buffered = 0;
   #paused = false;
-  #ending = false;
-  #ended = false;
+  #outgoing: Outgoing = "open";
   #peerEnded = false;
   #closed = false;
   /** Whether a receiver was told of the close. */
@@ -224,7 +226,7 @@ export class BunSocketTransport implements Transport {
 
   /** See {@linkcode Transport}. */
   write(chunks: readonly Uint8Array[], written?: () => void): void {
-    if (this.#closed || this.#ending) return;
+    if (this.#closed || this.#outgoing !== "open") return;
     if (chunks.length > 1 && this.#unsent === null) {
       this.#writeJoined(chunks, written);
       return;
@@ -237,8 +239,8 @@ export class BunSocketTransport implements Transport {
 
   /** See {@linkcode Transport}. */
   end(): void {
-    if (this.#ending) return;
-    this.#ending = true;
+    if (this.#outgoing !== "open") return;
+    this.#outgoing = "ending";
     this.#endIfSent();
   }
 
@@ -363,14 +365,16 @@ export class BunSocketTransport implements Transport {
 
   #endIfSent(): void {
     if (
-      !this.#ending || this.#ended || this.#closed || this.#unsent !== null
+      this.#outgoing !== "ending" || this.#closed || this.#unsent !== null
     ) return;
-    this.#ended = true;
+    this.#outgoing = "ended";
     this.#socket.shutdown();
     this.#closeIfDone();
   }
 
   #closeIfDone(): void {
-    if (this.#peerEnded && this.#ended && !this.#closed) this.#socket.end();
+    if (this.#peerEnded && this.#outgoing === "ended" && !this.#closed) {
+      this.#socket.end();
+    }
   }
 }
