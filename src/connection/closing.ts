@@ -28,8 +28,8 @@ export interface CloseResult extends CloseInfo {
 
 /** What the end of a connection needs of its session. */
 export interface ClosingOwner {
-  /** Whether bytes were handed to the system since the last time this was asked. */
-  hasProgressed(): boolean;
+  /** How many bytes were handed to the system so far. */
+  readonly progress: number;
   /** The peer has not done its part within `closeTimeout`. */
   closeTimedOut(): void;
 }
@@ -54,6 +54,8 @@ export class Closing {
   readonly #deadlines: Deadlines<Closing>;
   /** How many quarters of its time the peer has left. */
   #left = 0;
+  /** How far it was when the time was given. */
+  #progress = 0;
   #refusal: WebSocketError | null = null;
 
   /**
@@ -83,13 +85,14 @@ export class Closing {
     // What was written just now may have ended it.
     if (this.result !== null) return;
     this.#left = 4;
+    this.#progress = this.#owner.progress;
     this.#deadlines.add(this);
   }
 
   /** A quarter of the peer's time has passed. */
   quarterPassed(): void {
     this.#left--;
-    if (this.#owner.hasProgressed()) this.giveTime();
+    if (this.#owner.progress !== this.#progress) this.giveTime();
     else if (this.#left > 0) this.#deadlines.add(this);
     else this.#owner.closeTimedOut();
   }

@@ -60,6 +60,8 @@ export class Session
   readonly outbound: Outbound;
   /** See {@linkcode KeepAliveMember}. */
   quietTicks = 0;
+  /** See {@linkcode KeepAliveMember}. */
+  keepAliveIndex = -1;
 
   readonly #transport: Transport;
   readonly #context: ConnectionContext;
@@ -79,8 +81,8 @@ export class Session
   #ready: Deferred<void> | null = null;
   /** There is one once the connection begins to end, for whatever reason. */
   #closing: Closing | null = null;
-  #lastProgress = 0;
-  #wasFull = false;
+  /** How far it was at keepalive's last tick, if the transport was full then, or -1. */
+  #progressWhenFull = -1;
   #closed: Deferred<CloseInfo> | null = null;
 
   /**
@@ -416,8 +418,10 @@ export class Session
     // How far it is with these is asked by who gives them time to close.
     if (this.#state !== "open" || this.#closeReceived) return true;
     // While the system's buffers are full, bytes go only as the peer takes them.
-    const taking = this.hasProgressed() && this.#wasFull;
-    this.#wasFull = this.outbound.full;
+    const { progress, full } = this.outbound;
+    const taking = this.#progressWhenFull !== -1 &&
+      this.#progressWhenFull !== progress;
+    this.#progressWhenFull = full ? progress : -1;
     return taking || this.#paused;
   }
 
@@ -526,11 +530,8 @@ export class Session
   }
 
   /** See {@linkcode ClosingOwner}. */
-  hasProgressed(): boolean {
-    const { progress } = this.outbound;
-    const progressed = progress !== this.#lastProgress;
-    this.#lastProgress = progress;
-    return progressed;
+  get progress(): number {
+    return this.outbound.progress;
   }
 
   /** See {@linkcode ClosingOwner}. */

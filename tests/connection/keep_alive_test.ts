@@ -2,8 +2,13 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import {
+  KeepAlive,
+  type KeepAliveMember,
+} from "../../src/connection/keep_alive.ts";
 import { WebSocketError } from "../../src/error.ts";
 import { opcodes } from "../support/raw_peer.ts";
+import { seededRandom } from "../support/seeded_random.ts";
 import {
   connect,
   disconnectAll,
@@ -12,6 +17,7 @@ import {
   pattern,
   rejectionOf,
   settled,
+  until,
   within,
 } from "./harness.ts";
 
@@ -138,4 +144,65 @@ test("pings of keepAlive do not disturb those of ping()", async () => {
   assert.equal(await isPending(ping), true);
   await peer.send(opcodes.pong, "mine");
   await within(ping, "the pong");
+});
+
+/** Stands for a connection: it answers each ping at once. */
+class Member implements KeepAliveMember {
+  quietTicks = 0;
+  keepAliveIndex = -1;
+  pings = 0;
+  onPing: () => void = () => {};
+
+  keepAliveExcused(): boolean {
+    return false;
+  }
+
+  keepAliveQuiet(): void {}
+
+  keepAlivePing(): void {
+    this.pings++;
+    this.quietTicks = 0;
+    this.onPing();
+  }
+
+  keepAliveTimedOut(): void {
+    assert.fail("it was pinged, and has answered");
+  }
+}
+
+test("members leave in any order, also while others are pinged", async () => {
+  const random = seededRandom("keep alive");
+  let emptied = 0;
+  const keepAlive = new KeepAlive(16, 5000, () => emptied++);
+  const members = Array.from({ length: 40 }, () => new Member());
+  for (const member of members) keepAlive.add(member);
+  const order = members.map((member) => ({ member, at: random.integer(1e9) }))
+    .sort((one, other) => one.at - other.at).map(({ member }) => member);
+  const left = order.splice(0, 15);
+  for (const member of left) {
+    keepAlive.delete(member);
+    keepAlive.delete(member);
+  }
+  // Each of these takes itself and another away, within the same tick.
+  const leaving = order.splice(0, 10);
+  leaving.forEach((member, index) => {
+    member.onPing = () => {
+      keepAlive.delete(member);
+      keepAlive.delete(leaving[(index + 1) % leaving.length]);
+    };
+  });
+  const newcomer = new Member();
+  order[0].onPing = () => {
+    if (order[0].pings === 1) keepAlive.add(newcomer);
+  };
+  order.push(newcomer);
+  await until(() => order.every(({ pings }) => pings >= 3), "three pings each");
+  assert.ok(left.every(({ pings }) => pings === 0));
+  assert.ok(leaving.every(({ pings }) => pings <= 1));
+  assert.equal(emptied, 0);
+  for (const member of order) keepAlive.delete(member);
+  assert.equal(emptied, 1);
+  const before = order.map(({ pings }) => pings);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assert.deepEqual(order.map(({ pings }) => pings), before);
 });
