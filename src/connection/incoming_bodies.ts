@@ -74,13 +74,10 @@ export class IncomingBodies extends IncomingStream<IncomingMessage> {
     this.#arriving = null;
   }
 
-  /** Called by the stream. What was not read of the last message is not wanted. */
-  override pull(
-    controller: ReadableStreamDefaultController<IncomingMessage>,
-  ): void {
+  /** What was not read of the last message is not wanted. */
+  protected override nextWanted(): void {
     this.#handedOut?.skip();
     this.#handedOut = null;
-    super.pull(controller);
   }
 
   protected override toItem(item: QueuedItem): IncomingMessage {

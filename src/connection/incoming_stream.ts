@@ -5,6 +5,11 @@
  * @module
  */
 import type { Message } from "../codec/message.ts";
+import {
+  IncomingIterator,
+  type IterableMessages,
+  type IterationOptions,
+} from "./incoming_iterator.ts";
 import type { IncomingBody } from "./incoming_message.ts";
 
 /** A message that was begun, on its way to `incoming`. */
@@ -36,17 +41,20 @@ const highWaterMark = { highWaterMark: 0 };
  * it. It does not say so with `implements`: `UnderlyingDefaultSource` is a type of
  * the DOM, which programs for Node need not have.
  */
-export abstract class IncomingStream<Item> {
+export abstract class IncomingStream<Item> implements IterableMessages<Item> {
   /** What the application reads. */
   readonly stream: ReadableStream<Item>;
   readonly #source: IncomingSource;
   #controller: ReadableStreamDefaultController<Item> | null = null;
+  /** Whether the stream's reader waits for a message. */
   #wanted = false;
+  /** The iterator that waits for one. */
+  #iterator: IncomingIterator<Item> | null = null;
 
   /** @param source Where the messages come from. */
   constructor(source: IncomingSource) {
     this.#source = source;
-    this.stream = new ReadableStream<Item>(this, highWaterMark);
+    this.stream = new MessageStream<Item>(this, highWaterMark);
   }
 
   /**
@@ -54,7 +62,8 @@ export abstract class IncomingStream<Item> {
    * the last one.
    */
   get wanted(): boolean {
-    return this.#wanted && this.#controller !== null;
+    return (this.#wanted || this.#iterator !== null) &&
+      this.#controller !== null;
   }
 
   /** Whether nobody reads it any more. */
@@ -64,8 +73,14 @@ export abstract class IncomingStream<Item> {
 
   /** Gives a message to the reader that waits for it. */
   give(item: QueuedItem): void {
-    this.#wanted = false;
-    this.#controller!.enqueue(this.toItem(item));
+    const iterator = this.#iterator;
+    if (iterator !== null) {
+      this.#iterator = null;
+      iterator.deliver(this.toItem(item));
+    } else {
+      this.#wanted = false;
+      this.#controller!.enqueue(this.toItem(item));
+    }
   }
 
   /** Ends the stream, or fails it where there is an error. */
@@ -75,6 +90,30 @@ export abstract class IncomingStream<Item> {
     this.#controller = null;
     if (error === null) controller.close();
     else controller.error(error);
+    this.#iterator?.finish(error);
+    this.#iterator = null;
+  }
+
+  /** Called by the stream that is to be iterated over, which is locked now. */
+  beginIteration(): void {
+    // Who read before and has given up waits no more.
+    this.#wanted = false;
+  }
+
+  /** See {@linkcode IterableMessages}. */
+  takeNext(): Item | undefined {
+    if (!this.#mayIterate()) return undefined;
+    this.nextWanted();
+    const item = this.#source.take();
+    return item === undefined ? undefined : this.toItem(item);
+  }
+
+  /** See {@linkcode IterableMessages}. */
+  waitFor(iterator: IncomingIterator<Item>): boolean {
+    if (!this.#mayIterate()) return false;
+    this.#iterator = iterator;
+    this.#source.readerWaits();
+    return true;
   }
 
   /** Called by the stream. */
@@ -84,6 +123,7 @@ export abstract class IncomingStream<Item> {
 
   /** Called by the stream: its reader asks for a message. */
   pull(controller: ReadableStreamDefaultController<Item>): void {
+    this.nextWanted();
     const item = this.#source.take();
     if (item === undefined) {
       this.#wanted = true;
@@ -99,9 +139,43 @@ export abstract class IncomingStream<Item> {
     this.#source.cancelled(reason);
   }
 
+  /** The application is done with what it was given, and asks for the next. */
+  protected nextWanted(): void {}
+
   /** Makes what the application gets of what waited. */
   protected abstract toItem(item: QueuedItem): Item;
+
+  /** Whether it has not ended, and the stream holds nothing for who has given up. */
+  #mayIterate(): boolean {
+    return this.#controller?.desiredSize === 0;
+  }
 }
+
+/** A stream that is iterated over in a way of its own. */
+class MessageStream<Item> extends ReadableStream<Item> {
+  readonly #incoming: IncomingStream<Item>;
+
+  constructor(incoming: IncomingStream<Item>, strategy: QueuingStrategy<Item>) {
+    super(incoming, strategy);
+    this.#incoming = incoming;
+  }
+
+  override values(options?: IterationOptions): Values<Item> {
+    const reader = this.getReader();
+    this.#incoming.beginIteration();
+    return new IncomingIterator(
+      this.#incoming,
+      reader,
+      Boolean(options?.preventCancel),
+    ) as unknown as Values<Item>;
+  }
+
+  override [Symbol.asyncIterator](options?: IterationOptions): Values<Item> {
+    return this.values(options);
+  }
+}
+
+type Values<Item> = ReturnType<ReadableStream<Item>["values"]>;
 
 /** The messages of `readable`: whole ones, as they are. */
 export class IncomingMessages extends IncomingStream<Message> {
