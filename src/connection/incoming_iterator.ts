@@ -24,12 +24,6 @@ export interface IterableMessages<Item> {
   waitFor(iterator: IncomingIterator<Item>): boolean;
 }
 
-/** How `values()` is to iterate. */
-export interface IterationOptions {
-  /** Whether leaving the loop keeps the stream as it is. Default `false`. */
-  preventCancel?: boolean;
-}
-
 type Result<Item> = IteratorResult<Item, undefined>;
 
 /** See the module. What it does is that of the Streams standard, section 4.2.5. */
@@ -53,7 +47,7 @@ export class IncomingIterator<Item> {
   /**
    * @param messages What it iterates over.
    * @param reader The stream's, which stays locked until the end.
-   * @param preventCancel See {@linkcode IterationOptions}.
+   * @param preventCancel Whether leaving the loop keeps the stream as it is.
    */
   constructor(
     messages: IterableMessages<Item>,
@@ -67,8 +61,9 @@ export class IncomingIterator<Item> {
 
   /** Resolves with the next message when there is one. */
   next(): Promise<Result<Item>> {
-    if (this.#ongoing !== null) return this.#queue(() => this.#next());
-    return this.#next();
+    return this.#ongoing === null
+      ? this.#next()
+      : this.#queue(() => this.#next());
   }
 
   /**

@@ -8,7 +8,6 @@ import type { Message } from "../codec/message.ts";
 import {
   IncomingIterator,
   type IterableMessages,
-  type IterationOptions,
 } from "./incoming_iterator.ts";
 import type { IncomingBody } from "./incoming_message.ts";
 
@@ -160,7 +159,7 @@ class MessageStream<Item> extends ReadableStream<Item> {
     this.#incoming = incoming;
   }
 
-  override values(options?: IterationOptions): Values<Item> {
+  override values(options?: Options): Values<Item> {
     const reader = this.getReader();
     this.#incoming.beginIteration();
     return new IncomingIterator(
@@ -170,11 +169,13 @@ class MessageStream<Item> extends ReadableStream<Item> {
     ) as unknown as Values<Item>;
   }
 
-  override [Symbol.asyncIterator](options?: IterationOptions): Values<Item> {
+  override [Symbol.asyncIterator](options?: Options): Values<Item> {
     return this.values(options);
   }
 }
 
+// The types of the DOM have other names for these than those of Node.
+type Options = Parameters<ReadableStream["values"]>[0];
 type Values<Item> = ReturnType<ReadableStream<Item>["values"]>;
 
 /** The messages of `readable`: whole ones, as they are. */
