@@ -5,7 +5,8 @@ import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Message } from "../../src/codec/message.ts";
 import type { CloseOptions } from "../../src/connection/connection.ts";
-import type { CloseResult } from "../../src/connection/closing.ts";
+import { type CloseResult, Closing } from "../../src/connection/closing.ts";
+import { Deadlines } from "../../src/deadlines.ts";
 import { WebSocketError } from "../../src/error.ts";
 import { opcodes } from "../support/raw_peer.ts";
 import {
@@ -586,4 +587,24 @@ test("keepAlive does not take the time of a peer that takes bytes while the conn
   assert.ok(performance.now() - begin > 1500, "longer than closeTimeout");
   await peer.answerClose();
   await within(socket.closed, "closed");
+});
+
+test("closeTimeout begins with the close: what went out before is no progress", () => {
+  const deadlines = new Deadlines<Closing>(1_000_000, () => {});
+  let timedOut = 0;
+  const owner = { progress: 1000, closeTimedOut: () => timedOut++ };
+  const closing = new Closing(owner, deadlines);
+  closing.giveTime();
+  const quarters = (count: number) => {
+    while (count-- > 0) closing.quarterPassed();
+  };
+  quarters(3);
+  assert.equal(timedOut, 0);
+  owner.progress++;
+  // The peer takes bytes: it has the whole time again.
+  quarters(4);
+  assert.equal(timedOut, 0);
+  quarters(1);
+  assert.equal(timedOut, 1);
+  deadlines.clear();
 });
