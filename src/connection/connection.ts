@@ -106,7 +106,7 @@ export interface CloseOptions {
  */
 export class WebSocketConnection<Data = unknown> {
   static {
-    membershipOf = (socket) => socket.#membership;
+    membershipOf = (socket) => socket.#membership();
     leaveTopics = (socket) => socket.#details.leave();
   }
 
@@ -287,7 +287,7 @@ export class WebSocketConnection<Data = unknown> {
    * what there was at the end.
    */
   get topics(): ReadonlySet<string> {
-    return this.#membership?.topics ?? noTopics;
+    return this.#membership()?.topics ?? noTopics;
   }
 
   /**
@@ -378,12 +378,12 @@ export class WebSocketConnection<Data = unknown> {
     await this.closed.catch(() => {});
   }
 
-  get #membership(): Membership | null {
+  #membership(): Membership | null {
     return this.#details.join(this.#session.outbound);
   }
 
   #member(): Membership {
-    const membership = this.#membership;
+    const membership = this.#membership();
     if (membership !== null) return membership;
     throw new TypeError(
       "this connection has no topics: those of serve() and createUpgradeHandler() do, and those of accept() that is given { topics }",

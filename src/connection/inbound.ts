@@ -80,10 +80,10 @@ export class Inbound implements BodyOwner, IncomingSource {
 
   /** Whether the messages go to a stream's reader. */
   get isStream(): boolean {
-    return this.#stream !== null;
+    return this.#stream() !== null;
   }
 
-  get #stream(): IncomingMessages | IncomingBodies | null {
+  #stream(): IncomingMessages | IncomingBodies | null {
     return this.#readable ?? this.#incoming;
   }
 
@@ -168,7 +168,7 @@ export class Inbound implements BodyOwner, IncomingSource {
 
   /** See {@linkcode IncomingSource}. */
   readerWaits(): void {
-    if (this.#end !== null) this.#stream!.end(this.#end.error);
+    if (this.#end !== null) this.#stream()!.end(this.#end.error);
     else this.#settleDrained();
   }
 
@@ -219,7 +219,7 @@ export class Inbound implements BodyOwner, IncomingSource {
     if (this.#hook !== null) {
       this.#queue = null;
     } else if (this.#isEmpty()) {
-      this.#stream?.end(error);
+      this.#stream()?.end(error);
     }
   }
 
@@ -236,7 +236,7 @@ export class Inbound implements BodyOwner, IncomingSource {
   }
 
   #enqueue(item: QueuedItem, size: number): void {
-    const stream = this.#stream;
+    const stream = this.#stream();
     if (stream?.wanted) {
       stream.give(item);
     } else {
@@ -267,7 +267,7 @@ export class Inbound implements BodyOwner, IncomingSource {
   /** Whether the application has nothing left that arrived before the peer's Close. */
   #isDrained(): boolean {
     if (this.#hook !== null) return this.#isEmpty() && !this.#hookBusy;
-    const stream = this.#stream;
+    const stream = this.#stream();
     return stream === null ||
       this.#isEmpty() && (stream.wanted || stream.over);
   }

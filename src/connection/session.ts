@@ -222,7 +222,7 @@ export class Session
   receive(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
     this.quietTicks = 0;
     this.#context.counters.bytesReceived += chunk.length;
-    if (this.#deaf) return;
+    if (this.#isDeaf()) return;
     this.outbound.cork();
     try {
       this.#decode(chunk, lent);
@@ -259,7 +259,7 @@ export class Session
   receiveEnd(): void {
     this.#inflate?.end();
     const inflating = this.#inflate?.settled;
-    if (inflating !== undefined && !this.#deaf) {
+    if (inflating !== undefined && !this.#isDeaf()) {
       // There may be a Close frame behind what is being inflated.
       inflating.then(() => this.receiveEnd());
       return;
@@ -298,7 +298,7 @@ export class Session
 
   /** The sink of the fused stages: messages and control frames. */
   enqueue(message: DecodedMessage): void {
-    if (this.#deaf) return;
+    if (this.#isDeaf()) return;
     if (typeof message === "string" || message instanceof Uint8Array) {
       this.#context.counters.messagesReceived++;
       this.inbound.push(message);
@@ -337,14 +337,14 @@ export class Session
 
   /** See {@linkcode InboundOwner}. */
   inboundChanged(): void {
-    const open = this.#state === "open" && !this.#closeReceived;
+    const open = this.#state === "open" && !this.#hasReceivedClose();
     if (!open || !this.inbound.full) {
       this.#ready?.resolve();
       this.#ready = null;
     }
     // What comes behind our own Close frame is inflated as well, up to the peer's.
     const inflating = this.#inflateFull && this.#state !== "closed" &&
-      !this.#deaf;
+      !this.#isDeaf();
     const pause = inflating || (open && this.inbound.full);
     if (pause === this.#paused) return;
     this.#paused = pause;
@@ -416,7 +416,7 @@ export class Session
   /** See {@linkcode KeepAliveMember}. */
   keepAliveExcused(): boolean {
     // How far it is with these is asked by who gives them time to close.
-    if (this.#state !== "open" || this.#closeReceived) return true;
+    if (this.#state !== "open" || this.#hasReceivedClose()) return true;
     // While the system's buffers are full, bytes go only as the peer takes them.
     const { progress, full } = this.outbound;
     const taking = this.#progressWhenFull !== -1 &&
@@ -482,11 +482,11 @@ export class Session
     return this.#closing ??= new Closing(this, this.#context.closings);
   }
 
-  get #deaf(): boolean {
+  #isDeaf(): boolean {
     return this.#closing !== null && this.#closing.deaf;
   }
 
-  get #closeReceived(): boolean {
+  #hasReceivedClose(): boolean {
     return this.#closing !== null && this.#closing.received !== null;
   }
 

@@ -59,10 +59,10 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
 
   /** Bytes that were taken and not handed to the system yet. */
   get bufferedAmount(): number {
-    return this.#pending + this.#transport.bufferedAmount;
+    return this.#pending() + this.#transport.bufferedAmount;
   }
 
-  get #pending(): number {
+  #pending(): number {
     return this.#encoder === null ? 0 : this.#encoder.length;
   }
 
@@ -82,7 +82,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
   /** A promise while there is no room, which resolves when there is. */
   get ready(): Promise<void> | undefined {
     if (!this.#full) {
-      if (this.#pending < this.#highWaterMark) return undefined;
+      if (this.#pending() < this.#highWaterMark) return undefined;
       this.flush();
       // A sender whose bytes the system takes at once must let go of the process.
       if (!this.#full) return this.#corked ? undefined : nextTurn();
@@ -120,7 +120,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
    */
   uncork(): void {
     this.#corked = false;
-    const length = this.#pending;
+    const length = this.#pending();
     if (length === 0) return;
     if (length >= atOnceLength || (!this.#scheduled && manyAreScheduled())) {
       this.flush();
@@ -131,7 +131,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
 
   /** Writes what is pending if it is much, for one who does not ask for {@linkcode ready}. */
   flushIfMuch(): void {
-    if (!this.#full && this.#pending >= this.#highWaterMark) {
+    if (!this.#full && this.#pending() >= this.#highWaterMark) {
       this.flush();
     }
   }
@@ -150,7 +150,7 @@ export class WriteBuffer implements Flushable, StageController<OutgoingFrame> {
 
   /** Lets go of an encoder that has nothing. */
   rest(): void {
-    if (this.#pending === 0) this.#encoder = null;
+    if (this.#pending() === 0) this.#encoder = null;
   }
 
   /** Writes what is pending and ends the transport's outgoing direction. */

@@ -72,8 +72,8 @@ export class ZlibStream {
       const slice = bytes.subarray(offset, offset + sliceLength);
       await this.#processSlice(slice, emit);
       offset += slice.length;
-    } while (offset < bytes.length && this.#taken === this.#given);
-    return this.#taken - before;
+    } while (offset < bytes.length && this.#taken() === this.#given);
+    return this.#taken() - before;
   }
 
   /** Frees its memory. */
@@ -83,7 +83,7 @@ export class ZlibStream {
     this.#wake?.();
   }
 
-  get #taken(): number {
+  #taken(): number {
     return this.#stream.bytesWritten;
   }
 

@@ -156,24 +156,24 @@ class Scanner {
     return this.#position === this.#text.length;
   }
 
-  get #code(): number {
+  #code(): number {
     return this.#text.charCodeAt(this.#position);
   }
 
   skipWhitespace(): void {
-    while (isWhitespace(this.#code)) this.#position++;
+    while (isWhitespace(this.#code())) this.#position++;
   }
 
   /** Steps over a character if it is the next one. */
   take(code: number): boolean {
-    if (this.#code !== code) return false;
+    if (this.#code() !== code) return false;
     this.#position++;
     return true;
   }
 
   readToken(expected: string): string {
     const start = this.#position;
-    while (isTokenCharacter(this.#code)) this.#position++;
+    while (isTokenCharacter(this.#code())) this.#position++;
     if (this.#position === start) throw this.unexpected(expected);
     return this.#text.slice(start, this.#position);
   }
@@ -185,13 +185,13 @@ class Scanner {
     }
     const parts: string[] = [];
     let start = this.#position;
-    while (this.#code !== quotationMark) {
-      if (this.#code === backslash) {
+    while (this.#code() !== quotationMark) {
+      if (this.#code() === backslash) {
         parts.push(this.#text.slice(start, this.#position++));
         start = this.#position;
       }
       // A backslash escapes one character, which must be a token's as well.
-      if (!isTokenCharacter(this.#code)) {
+      if (!isTokenCharacter(this.#code())) {
         throw this.unexpected(
           "a token's character or a closing quotation mark",
         );
