@@ -47,6 +47,8 @@ export abstract class IncomingStream<Item> implements IterableMessages<Item> {
   #controller: ReadableStreamDefaultController<Item> | null = null;
   /** Whether the stream's reader waits for a message. */
   #wanted = false;
+  /** Whether the stream may hold one, of a reader that has given up. */
+  #mayHold = false;
   /** The iterator that waits for one. */
   #iterator: IncomingIterator<Item> | null = null;
 
@@ -78,7 +80,7 @@ export abstract class IncomingStream<Item> implements IterableMessages<Item> {
       iterator.deliver(this.toItem(item));
     } else {
       this.#wanted = false;
-      this.#controller!.enqueue(this.toItem(item));
+      this.#enqueue(this.#controller!, item);
     }
   }
 
@@ -128,7 +130,7 @@ export abstract class IncomingStream<Item> implements IterableMessages<Item> {
       this.#wanted = true;
       this.#source.readerWaits();
     } else {
-      controller.enqueue(this.toItem(item));
+      this.#enqueue(controller, item);
     }
   }
 
@@ -144,9 +146,19 @@ export abstract class IncomingStream<Item> implements IterableMessages<Item> {
   /** Makes what the application gets of what waited. */
   protected abstract toItem(item: QueuedItem): Item;
 
-  /** Whether it has not ended, and the stream holds nothing for who has given up. */
+  #enqueue(
+    controller: ReadableStreamDefaultController<Item>,
+    item: QueuedItem,
+  ): void {
+    this.#mayHold = true;
+    controller.enqueue(this.toItem(item));
+  }
+
+  /** Whether it has not ended, and the stream itself holds nothing. */
   #mayIterate(): boolean {
-    return this.#controller?.desiredSize === 0;
+    if (this.#controller === null) return false;
+    if (this.#mayHold) this.#mayHold = this.#controller.desiredSize !== 0;
+    return !this.#mayHold;
   }
 }
 
