@@ -125,33 +125,50 @@ test("a lost connection fails one step; those behind it are at the end", async (
   }
 });
 
-test("what a reader asked for and gave up on is not lost", async () => {
-  const { socket, peer } = connect();
-  const { readable } = socket;
-  const reader = readable.getReader();
-  const read = reader.read();
-  reader.releaseLock();
-  assert.ok(await rejectionOf(read) instanceof TypeError);
-  await peer.text("one");
-  await peer.text("two");
-  await peer.fence();
-  await settled();
-  const iterator = iterate(readable);
-  assert.equal((await within(iterator.next(), "a message")).value, "one");
-  assert.equal((await within(iterator.next(), "a message")).value, "two");
+for (const asked of [false, true]) {
+  const when = asked ? "after" : "before";
+  test(`what a reader gave up on ${when} its stream asked for it is not lost`, async () => {
+    const giveUp = async (readable: ReadableStream<Message>) => {
+      const reader = readable.getReader();
+      const read = reader.read();
+      if (asked) await settled();
+      reader.releaseLock();
+      assert.ok(await rejectionOf(read) instanceof TypeError);
+    };
+    const { socket, peer } = connect();
+    await giveUp(socket.readable);
+    await peer.text("one");
+    await peer.text("two");
+    await peer.fence();
+    await settled();
+    const iterator = iterate(socket.readable);
+    assert.equal((await within(iterator.next(), "a message")).value, "one");
+    assert.equal((await within(iterator.next(), "a message")).value, "two");
 
-  const other = connect();
-  const early = other.socket.readable.getReader();
-  const given = early.read();
-  early.releaseLock();
-  await rejectionOf(given);
-  const late = iterate(other.socket.readable);
-  const step = late.next();
-  await other.peer.text("one");
-  await other.peer.text("two");
-  assert.equal((await within(step, "a message")).value, "one");
-  assert.equal((await within(late.next(), "a message")).value, "two");
-});
+    const other = connect();
+    await giveUp(other.socket.readable);
+    const late = iterate(other.socket.readable);
+    const step = late.next();
+    await other.peer.text("one");
+    await other.peer.text("two");
+    assert.equal((await within(step, "a message")).value, "one");
+    assert.equal((await within(late.next(), "a message")).value, "two");
+
+    const closing = connect();
+    await giveUp(closing.socket.readable);
+    const busy = iterate(closing.socket.readable);
+    await closing.peer.sendBytes(
+      closing.peer.frame(opcodes.close, new Uint8Array([3, 232])),
+    );
+    const answer = closing.peer.readClose();
+    await settled();
+    assert.equal(await isPending(answer), true, "nobody asks any more");
+    const end = busy.next();
+    assert.equal((await within(answer, "the answer")).closeCode, 1000);
+    await closing.peer.end();
+    assert.equal((await within(end, "the end")).done, true);
+  });
+}
 
 test("an iterator has what those of the platform have", async () => {
   const native = iterate(new ReadableStream<Message>());
