@@ -9,6 +9,7 @@ import type {
   Transport,
   TransportReceiver,
 } from "../connection/transport.ts";
+import { sameHostname } from "./hostname.ts";
 import type { NativeListener, NativeListenerOptions } from "./native.ts";
 
 /** The parts of `Bun.Socket` that are used here. */
@@ -134,17 +135,6 @@ const joined = new Uint8Array(copyStart + 65 * 1024);
 
 /** Chunks of so many bytes are worth a packet of their own. */
 const aloneLength = 16 * 1024;
-
-let lastHostname = "";
-
-/**
- * The hostname as the connection before has it, if it is the same: behind a proxy
- * it is for all, and its text is kept once.
- */
-function sameHostname(hostname: string): string {
-  if (hostname !== lastHostname) lastHostname = hostname;
-  return lastHostname;
-}
 
 /** The outgoing direction: `"ending"` as long as bytes wait that come before its end. */
 type Outgoing = "open" | "ending" | "ended";

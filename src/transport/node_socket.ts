@@ -11,6 +11,7 @@ import type {
   Transport,
   TransportReceiver,
 } from "../connection/transport.ts";
+import { sameHostname } from "./hostname.ts";
 import { LargeWrites, mostAtOnce, writeTogether } from "./large_writes.ts";
 import { type ReadTaker, withDirectReads } from "./node_reads.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
@@ -67,8 +68,10 @@ export class NodeSocketTransport implements Transport, ReadTaker {
   readonly copies: boolean;
   /** See {@linkcode Transport}. */
   readonly gives: boolean;
-  /** The peer's address, where the socket knows it. */
-  readonly remoteAddress: NetworkAddress | null;
+  // Not to be asked for once the socket has closed. Not an object: a connection has
+  // this as long as it lasts, and seldom is asked for it.
+  readonly #hostname: string | null = null;
+  readonly #port: number = 0;
 
   /**
    * @param socket A socket.
@@ -84,10 +87,22 @@ export class NodeSocketTransport implements Transport, ReadTaker {
     this.#mayReadDirectly = tcp;
     this.gives = alone;
     this.copies = socket instanceof Socket || socket instanceof TransportDuplex;
-    this.remoteAddress = addressOf(socket);
+    const address = addressOf(socket);
+    if (address !== null) {
+      this.#hostname = sameHostname(address.hostname);
+      this.#port = address.port;
+    }
     socket.setNoDelay?.(true);
     // A limit that the HTTP server may have set ends with the handshake.
     if (!alone) socket.setTimeout?.(0);
+  }
+
+  /** The peer's address, where the socket knew it. */
+  get remoteAddress(): NetworkAddress | null {
+    const hostname = this.#hostname;
+    return hostname === null
+      ? null
+      : { transport: "tcp", hostname, port: this.#port };
   }
 
   /** See {@linkcode Transport}. */
