@@ -199,9 +199,17 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     offset: number,
     length: number,
   ): Uint8Array<ArrayBuffer> {
-    if (this.#view !== null && length <= shortCopy) {
+    if (length <= shortCopy) {
+      const key = this.#key;
       const position = this.#position;
-      return copyUnmasked(this.#view, offset, length, this.#key, position);
+      if (this.#view !== null) {
+        return copyUnmasked(this.#view, offset, length, key, position);
+      }
+      if (this.lent) {
+        const start = chunk.byteOffset + offset;
+        const lent = viewLent(chunk.buffer);
+        return copyUnmasked(lent, start, length, key, position);
+      }
     }
     this.#unmask(chunk, offset, length);
     // Not `slice()`: that of a Node Buffer is a view, and V8 takes longer for it.
@@ -415,6 +423,17 @@ function readLength64(bytes: Uint8Array, offset: number): number {
     );
   }
   return length;
+}
+
+let lentView = new DataView(new ArrayBuffer(0));
+
+/**
+ * A view on memory that was lent. Who lends has the same for all chunks, and to make
+ * a view takes longer than to unmask a short payload.
+ */
+function viewLent(memory: ArrayBuffer): DataView {
+  if (lentView.buffer !== memory) lentView = new DataView(memory);
+  return lentView;
 }
 
 // `subarray` of a Node Buffer would make another Buffer: slower, and not what
