@@ -428,8 +428,10 @@ function readLength64(bytes: Uint8Array, offset: number): number {
 let lentView = new DataView(new ArrayBuffer(0));
 
 /**
- * A view on memory that was lent. Who lends has the same for all chunks, and to make
- * a view takes longer than to unmask a short payload.
+ * A view on memory that was lent, for a frame that is alone in its chunk. Who lends
+ * has the same memory for all chunks, and to make a view takes longer than to unmask
+ * a short payload. Where many frames are in a chunk, to ask for its memory each time
+ * takes longer than to make one view.
  */
 function viewLent(memory: ArrayBuffer): DataView {
   if (lentView.buffer !== memory) lentView = new DataView(memory);

@@ -126,8 +126,8 @@ export class Outbound
     return this.#refusing !== null;
   }
 
-  // No getters: V8 calls into its runtime for each read of a private one. Seven for
-  // each message took a twentieth of its time.
+  // No getters, here and wherever a message passes: V8 calls into its runtime for
+  // each read of a private one. Seven took 4 % of an echo's time.
 
   /** Where frames are written to. */
   #output(): WriteBuffer {
