@@ -11,6 +11,7 @@ import { Progress } from "../../autobahn/progress.ts";
 import { foldersFor } from "../../autobahn/report_folders.ts";
 import { casesFor } from "../../autobahn/run_context.ts";
 import { totalsOf } from "../../autobahn/summary.ts";
+import { withHeldPort } from "../support/held_port.ts";
 import { runtime, scriptCommand } from "../support/runtime.ts";
 import { autobahn, inFolder, start } from "./command.ts";
 import { startEchoServer } from "./mutants/echo_server.ts";
@@ -87,18 +88,17 @@ test("any server; a verdict that is not good ends with 1", async () => {
   }
 });
 
-test("a server that is not there ends with 1", async () => {
-  const server = await startEchoServer();
-  await server.close();
-  await inFolder(async (folder) => {
-    const { code, stdout } = await autobahn(
-      ["--url", server.url, "--cases", "1.1.*", "--outdir", folder],
-    );
-    assert.equal(code, 1);
-    assert.match(stdout, /cannot connect to ws:/);
-    assert.match(stdout, /\n0 passed, 8 failed\n$/);
-  });
-});
+test("a server that is not there ends with 1", () =>
+  withHeldPort(({ url }) =>
+    inFolder(async (folder) => {
+      const { code, stdout } = await autobahn(
+        ["--url", url, "--cases", "1.1.*", "--outdir", folder],
+      );
+      assert.equal(code, 1);
+      assert.match(stdout, /cannot connect to ws:/);
+      assert.match(stdout, /\n0 passed, 8 failed\n$/);
+    })
+  ));
 
 test("a fuzzingclient.json", async () => {
   const servers = [await startEchoServer(), await startEchoServer()];

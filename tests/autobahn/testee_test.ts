@@ -7,11 +7,13 @@ import { test } from "node:test";
 import { startFuzzingServer } from "../../autobahn/fuzzing_server.ts";
 import { casesFor } from "../../autobahn/run_context.ts";
 import { isPassed } from "../../autobahn/summary.ts";
+import { withHeldPort } from "../support/held_port.ts";
 import {
   authority,
   signedCertificate,
   signedPrivateKey,
 } from "../support/private_authority.ts";
+import { withTcpServer } from "../support/raw_server.ts";
 import { inFolder, start } from "./command.ts";
 
 const cases = casesFor(
@@ -76,13 +78,18 @@ test("over wss, if it trusts the authority", async () => {
   });
 });
 
-test("a server that is not there, or ends, is an error", async () => {
-  const server = await startFuzzingServer();
-  await server.stop();
-  const { code, stderr } = await start("testee.ts", ["--url", server.url])
-    .finished;
+async function assertFails(url: string): Promise<void> {
+  const { code, stderr } = await start("testee.ts", ["--url", url]).finished;
   assert.equal(code, 1);
   assert.match(stderr, /^autobahn\/testee\.ts: \S/);
+}
+
+test("a server that is not there, or ends, is an error", async () => {
+  await withHeldPort(({ url }) => assertFails(url));
+  await withTcpServer(
+    (socket) => socket.destroy(),
+    async ({ url }) => assertFails(await url),
+  );
 });
 
 test("flags that cannot be used end with 2", async () => {

@@ -3,11 +3,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
+import { HeldPort } from "../support/held_port.ts";
 
 /** The brokers that can be started. */
 export type BrokerName = "redis" | "nats";
@@ -35,13 +36,13 @@ const commands: Record<
 /** A broker in a process of its own, which can be killed and started again. */
 export class Broker {
   readonly name: BrokerName;
-  readonly port: number;
+  readonly #held: HeldPort;
   readonly #folder: string;
   #child: ChildProcess | null = null;
 
-  private constructor(name: BrokerName, port: number, folder: string) {
+  private constructor(name: BrokerName, held: HeldPort, folder: string) {
     this.name = name;
-    this.port = port;
+    this.#held = held;
     this.#folder = folder;
   }
 
@@ -53,9 +54,14 @@ export class Broker {
   static async start(name: BrokerName, configuration = ""): Promise<Broker> {
     const folder = await mkdtemp(join(tmpdir(), `weir-${name}-`));
     await writeFile(join(folder, configurationFile), configuration);
-    const broker = new Broker(name, await freePort(), folder);
+    const broker = new Broker(name, await HeldPort.take(), folder);
     await broker.start();
     return broker;
+  }
+
+  /** Where it listens whenever it runs, and nobody else. */
+  get port(): number {
+    return this.#held.port;
   }
 
   /** Starts it, on the same port as before, and waits until it listens. */
@@ -96,6 +102,7 @@ export class Broker {
   /** Kills it, and removes what it has left. */
   async end(): Promise<void> {
     await this.kill();
+    this.#held.release();
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -107,13 +114,4 @@ export class Broker {
       socket.on("connect", () => socket.destroy());
     });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }

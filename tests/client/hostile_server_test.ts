@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { WebSocketStream } from "../../mod.ts";
+import { withHeldPort } from "../support/held_port.ts";
 import {
   type RawRequest,
   withRawServer,
@@ -120,15 +121,14 @@ for (
   }
 }
 
-test("a port on which nobody listens", async () => {
-  let closed = "";
-  await withTcpServer(() => {}, async ({ url }) => void (closed = await url));
-  const error = await failureOf(
-    new WebSocketStream(closed),
-    /cannot connect to ws:\/\/127\.0\.0\.1:\d+\/: .*(refused|ECONNREFUSED)/i,
-  );
-  assert.ok((error as { cause?: unknown }).cause instanceof Error);
-});
+test("a port on which nobody listens", () =>
+  withHeldPort(async ({ url }) => {
+    const error = await failureOf(
+      new WebSocketStream(url),
+      /cannot connect to ws:\/\/127\.0\.0\.1:\d+\/: .*(refused|ECONNREFUSED)/i,
+    );
+    assert.ok((error as { cause?: unknown }).cause instanceof Error);
+  }));
 
 test("a name that does not exist", async () => {
   for (const scheme of ["ws", "wss"]) {

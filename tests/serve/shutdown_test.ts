@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runtime } from "../support/runtime.ts";
 import { type CloseResult, serve } from "../../mod.ts";
+import { withHeldPort } from "../support/held_port.ts";
 import {
   closeFrame,
   frame,
@@ -350,24 +351,29 @@ for (const transport of transports) {
   );
 
   test(`${transport}: new connections are refused meanwhile, and later`, () =>
-    serveOn(transport, {}, echo, async ({ server, target, open }) => {
-      const client = await open();
-      const done = server.shutdown();
-      assert.equal((await client.close()).closeCode, 1001);
-      const refused = async () => {
-        const other = await RawClient.connect(target);
-        try {
-          await other.upgrade();
-        } finally {
-          other.destroy();
-        }
-      };
-      await assert.rejects(refused, "meanwhile");
-      client.write(closeFrame(1001));
-      await client.untilEnded();
-      client.socket.end();
-      await within(done, "shutdown()", 3000);
-      await assert.rejects(refused, "later");
+    withHeldPort(({ port }) => {
+      const place = transport === "unix" ? {} : { port };
+      return serveOn(transport, place, echo, async (
+        { server, target, open },
+      ) => {
+        const client = await open();
+        const done = server.shutdown();
+        assert.equal((await client.close()).closeCode, 1001);
+        const refused = async () => {
+          const other = await RawClient.connect(target);
+          try {
+            await other.upgrade();
+          } finally {
+            other.destroy();
+          }
+        };
+        await assert.rejects(refused, "meanwhile");
+        client.write(closeFrame(1001));
+        await client.untilEnded();
+        client.socket.end();
+        await within(done, "shutdown()", 3000);
+        await assert.rejects(refused, "later");
+      });
     }));
 
   test(`${transport}: messages that arrive after shutdown() are not delivered`, () => {
@@ -388,20 +394,17 @@ for (const transport of transports) {
     });
   });
 
-  test(`${transport}: the same place can be listened on again`, async () => {
-    const first = serve(placeFor(transport), echo);
-    await first.ready;
-    const { addr } = first;
-    await first.shutdown();
-    const second = serve(
-      addr.transport === "unix"
-        ? { path: addr.path }
-        : { ...placeFor(transport), port: addr.port },
-      echo,
-    );
-    await second.ready;
-    await second.shutdown();
-  });
+  test(`${transport}: the same place can be listened on again`, () =>
+    withHeldPort(async ({ port }) => {
+      const place = transport === "unix"
+        ? placeFor(transport)
+        : { ...placeFor(transport), port };
+      for (let times = 0; times < 2; times++) {
+        const server = serve(place, echo);
+        await server.ready;
+        await server.shutdown();
+      }
+    }));
 }
 
 test("shutdown() checks its options, and does not begin with wrong ones", () =>
