@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
-import { Deadlines } from "../src/deadlines.ts";
+import { type Deadline, Deadlines } from "../src/deadlines.ts";
+import { seededRandom } from "./support/seeded_random.ts";
 import { within } from "./connection/harness.ts";
 
 /** Deadlines, when each has passed, and a promise of so many that have. */
@@ -30,6 +31,12 @@ function record(milliseconds: number): {
   return { deadlines, passed, several };
 }
 
+function waiting(deadlines: Deadlines<string>): (string | null)[] {
+  const members = deadlines.waits.map(({ member }) => member);
+  assert.equal(members.length, deadlines.size);
+  return members;
+}
+
 test("each passes after its own time, in the order in which they began", async () => {
   const { deadlines, passed, several } = record(200);
   const begun = new Map<string, number>();
@@ -44,21 +51,23 @@ test("each passes after its own time, in the order in which they began", async (
     const waited = at - begun.get(member)!;
     assert.ok(waited >= 198, `${member} waited ${waited} ms`);
   }
-  assert.deepEqual([...deadlines.members], []);
+  assert.deepEqual(waiting(deadlines), []);
 });
 
-test("who is added again waits the whole time again, and who is deleted not at all", async () => {
+test("who begins again waits the whole time again, and whose wait is ended not at all", async () => {
   const { deadlines, passed, several } = record(1000);
-  deadlines.add("again");
-  deadlines.add("gone");
+  const again = deadlines.add("again");
+  const gone = deadlines.add("gone");
   deadlines.add("other");
-  assert.deepEqual([...deadlines.members], ["again", "gone", "other"]);
+  assert.deepEqual(waiting(deadlines), ["again", "gone", "other"]);
   await delay(200);
   const begun = performance.now();
+  deadlines.delete(again);
   deadlines.add("again");
-  deadlines.delete("gone");
-  deadlines.delete("never there");
-  assert.deepEqual([...deadlines.members], ["other", "again"]);
+  deadlines.delete(gone);
+  deadlines.delete(gone);
+  deadlines.delete(null);
+  assert.deepEqual(waiting(deadlines), ["other", "again"]);
   await several(2);
   assert.deepEqual([...passed.keys()], ["other", "again"]);
   assert.ok(passed.get("again")! - begun >= 998);
@@ -66,9 +75,9 @@ test("who is added again waits the whole time again, and who is deleted not at a
 
 test("after a while with nobody, the next waits the whole time", async () => {
   const { deadlines, passed, several } = record(1000);
-  deadlines.add("first");
+  const first = deadlines.add("first");
   await delay(200);
-  deadlines.delete("first");
+  deadlines.delete(first);
   const begun = performance.now();
   deadlines.add("second");
   await several(1);
@@ -87,7 +96,7 @@ test("who has passed may begin again in that very moment", async () => {
   deadlines.add("one");
   await within(ended.promise, "the fourth round");
   assert.ok(performance.now() - begun >= 4 * 18);
-  assert.deepEqual([...deadlines.members], []);
+  assert.deepEqual(waiting(deadlines), []);
 });
 
 test("clear() ends all waits, and others can begin", async () => {
@@ -95,9 +104,35 @@ test("clear() ends all waits, and others can begin", async () => {
   deadlines.add("a");
   deadlines.add("b");
   deadlines.clear();
-  assert.deepEqual([...deadlines.members], []);
+  assert.deepEqual(waiting(deadlines), []);
   deadlines.add("c");
   await several(1);
   await delay(60);
   assert.deepEqual([...passed.keys()], ["c"]);
+});
+
+test("waits that begin and end in any order: those that last are there, in order, and nothing of the others", () => {
+  const random = seededRandom("deadlines");
+  const deadlines = new Deadlines<string>(1_000_000, () => {});
+  let expected: Deadline<string>[] = [];
+  for (let step = 0; step < 2000; step++) {
+    if (random.integer(20) < 11) {
+      expected.push(deadlines.add(`${step}`));
+    } else if (expected.length > 0) {
+      const [ended] = expected.splice(random.integer(expected.length), 1);
+      deadlines.delete(ended);
+      deadlines.delete(ended);
+      // It must lead to none of those that come and go later.
+      for (const value of Object.values(ended)) {
+        assert.notEqual(typeof value, "string");
+        assert.ok(typeof value !== "object" || value === null);
+      }
+    }
+    if (random.integer(400) === 0) {
+      deadlines.clear();
+      expected = [];
+    }
+    assert.deepEqual(deadlines.waits, expected);
+  }
+  deadlines.clear();
 });

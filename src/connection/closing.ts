@@ -5,7 +5,7 @@
  */
 import { CloseCode } from "../close.ts";
 import type { CloseMessage } from "../codec/message.ts";
-import { Deadlines } from "../deadlines.ts";
+import { type Deadline, Deadlines } from "../deadlines.ts";
 import { WebSocketError } from "../error.ts";
 
 /** How a connection ended. */
@@ -52,6 +52,7 @@ export class Closing {
   result: CloseResult | null = null;
   readonly #owner: ClosingOwner;
   readonly #deadlines: Deadlines<Closing>;
+  #deadline: Deadline<Closing> | null = null;
   /** How many quarters of its time the peer has left. */
   #left = 0;
   /** How far it was when the time was given. */
@@ -86,15 +87,20 @@ export class Closing {
     if (this.result !== null) return;
     this.#left = 4;
     this.#progress = this.#owner.progress;
-    this.#deadlines.add(this);
+    this.#waitAQuarter();
   }
 
   /** A quarter of the peer's time has passed. */
   quarterPassed(): void {
     this.#left--;
     if (this.#owner.progress !== this.#progress) this.giveTime();
-    else if (this.#left > 0) this.#deadlines.add(this);
+    else if (this.#left > 0) this.#waitAQuarter();
     else this.#owner.closeTimedOut();
+  }
+
+  #waitAQuarter(): void {
+    this.#deadlines.delete(this.#deadline);
+    this.#deadline = this.#deadlines.add(this);
   }
 
   /**
@@ -103,7 +109,7 @@ export class Closing {
    * @param error What the transport failed with, if it did.
    */
   end(error: Error | null): CloseResult {
-    this.#deadlines.delete(this);
+    this.#deadlines.delete(this.#deadline);
     this.failure ??= this.failingWith;
     const wasClean = this.failure === null && this.received !== null &&
       this.sent;

@@ -75,6 +75,12 @@ export let membershipOf: (socket: WebSocketConnection) => Membership | null;
 /** Ends the subscriptions of a connection that is over. */
 export let leaveTopics: (socket: WebSocketConnection) => void;
 
+/** Where a connection stands among the open ones of its server, or -1. */
+export let placeOf: (socket: WebSocketConnection) => number;
+
+/** Sets what {@linkcode placeOf} gets. */
+export let setPlace: (socket: WebSocketConnection, place: number) => void;
+
 /** What {@linkcode WebSocketConnection.close} tells the peer. */
 export interface CloseOptions {
   /**
@@ -108,10 +114,13 @@ export class WebSocketConnection<Data = unknown> {
   static {
     membershipOf = (socket) => socket.#membership();
     leaveTopics = (socket) => socket.#details.leave();
+    placeOf = (socket) => socket.#place;
+    setPlace = (socket, place) => socket.#place = place;
   }
 
   readonly #session: Session;
   readonly #details: ConnectionDetails;
+  #place = -1;
   #request: Request | null = null;
   #writable: WritableStream<MessageSource> | null = null;
 

@@ -75,3 +75,10 @@ export interface TransportReceiver {
   /** Both directions are over; called once, and nothing after it. */
   transportClosed(error: Error | null): void;
 }
+
+/** Is told what is for nobody. */
+export const nobody: TransportReceiver = {
+  receive() {},
+  receiveEnd() {},
+  transportClosed() {},
+};

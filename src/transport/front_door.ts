@@ -6,12 +6,13 @@
  */
 import type { Duplex } from "node:stream";
 import { joinBytes } from "../codec/byte_buffer.ts";
-import type {
-  NetworkAddress,
-  Transport,
-  TransportReceiver,
+import {
+  type NetworkAddress,
+  nobody,
+  type Transport,
+  type TransportReceiver,
 } from "../connection/transport.ts";
-import { Deadlines } from "../deadlines.ts";
+import { type Deadline, Deadlines } from "../deadlines.ts";
 import { toLatin1 } from "../handshake/head_lines.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
 import { readUpgradeHead } from "../handshake/upgrade_head.ts";
@@ -57,15 +58,13 @@ export class FrontDoor {
       transport.destroy();
       return;
     }
-    const socket = new ArrivingSocket(transport, this.#owner, this.#waiting);
-    this.#waiting.add(socket);
-    transport.start(socket);
+    transport.start(new ArrivingSocket(transport, this.#owner, this.#waiting));
   }
 
   /** Takes no more, and drops those that wait. */
   close(): void {
     this.#closed = true;
-    for (const socket of this.#waiting.members) socket.destroy();
+    for (const { member } of this.#waiting.waits) member?.destroy();
     this.#waiting.clear();
   }
 }
@@ -75,6 +74,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
   readonly #transport: Transport;
   readonly #owner: FrontDoorOwner;
   readonly #waiting: Deadlines<ArrivingSocket>;
+  readonly #deadline: Deadline<ArrivingSocket>;
   #duplex: Duplex | null = null;
   #asked = false;
   #early: Uint8Array<ArrayBuffer>[] = [];
@@ -90,6 +90,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
     this.#transport = transport;
     this.#owner = owner;
     this.#waiting = waiting;
+    this.#deadline = waiting.add(this);
   }
 
   get secure(): boolean {
@@ -139,7 +140,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
 
   transportClosed(): void {
     this.gone = true;
-    this.#waiting.delete(this);
+    this.#waiting.delete(this.#deadline);
     this.onGone?.();
   }
 
@@ -182,7 +183,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
   /** The first request is there. */
   #settle(): void {
     this.#asked = true;
-    this.#waiting.delete(this);
+    this.#waiting.delete(this.#deadline);
   }
 
   #keep(chunk: Uint8Array<ArrayBuffer>, lent: boolean): void {
@@ -193,9 +194,3 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
 }
 
 const nothing = new Uint8Array(0);
-
-const nobody: TransportReceiver = {
-  receive() {},
-  receiveEnd() {},
-  transportClosed() {},
-};

@@ -79,7 +79,7 @@ export class HttpSockets {
   /** Drops what asks for nothing; resolves when none is left. */
   close(): Promise<void> {
     this.#closing = true;
-    for (const socket of this.#securing.members) socket.destroy();
+    for (const { member } of this.#securing.waits) member?.destroy();
     for (const socket of this.#open) {
       if (!this.#busy.has(socket)) socket.destroy();
     }
@@ -91,26 +91,27 @@ export class HttpSockets {
 
   /** Drops all. */
   terminate(): void {
-    for (const socket of this.#securing.members) socket.destroy();
+    for (const { member } of this.#securing.waits) member?.destroy();
     for (const socket of this.#open) socket.destroy();
     this.#server.closeAllConnections();
   }
 
   #secure(socket: Duplex & PeerAddress): void {
-    this.#securing.add(socket);
+    const deadline = this.#securing.add(socket);
     socket.on("close", () => {
-      this.#securing.delete(socket);
+      this.#securing.delete(deadline);
       this.#settle();
     });
   }
 
   #add(socket: Duplex & PeerAddress): void {
-    for (const raw of this.#securing.members) {
+    for (const deadline of this.#securing.waits) {
+      const raw = deadline.member!;
       if (
         raw.remotePort !== socket.remotePort ||
         raw.remoteAddress !== socket.remoteAddress
       ) continue;
-      this.#securing.delete(raw);
+      this.#securing.delete(deadline);
     }
     this.#track(socket);
     if (this.#closing) socket.destroy();

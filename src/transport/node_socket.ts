@@ -6,10 +6,11 @@
  */
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type {
-  NetworkAddress,
-  Transport,
-  TransportReceiver,
+import {
+  type NetworkAddress,
+  nobody,
+  type Transport,
+  type TransportReceiver,
 } from "../connection/transport.ts";
 import { sameHostname } from "./hostname.ts";
 import { LargeWrites, mostAtOnce, writeTogether } from "./large_writes.ts";
@@ -49,7 +50,11 @@ export class NodeSocketTransport implements Transport, ReadTaker {
     close(this: AttachedSocket): void {
       const transport = this[transportKey];
       transport.#large = null;
-      transport.#receiver!.transportClosed(transport.#error);
+      const receiver = transport.#receiver!;
+      // On Deno a closed socket outlives collections of the young generation, and
+      // with it all that it leads to.
+      transport.#receiver = nobody;
+      receiver.transportClosed(transport.#error);
     },
     error(this: AttachedSocket, error: Error): void {
       this[transportKey].#error ??= error;

@@ -41,6 +41,7 @@ import type { Counters } from "../metrics/counters.ts";
 import { publishClose, publishConnection } from "../transport/diagnostics.ts";
 import type { HandshakeSocket } from "../transport/handshake_socket.ts";
 import { AcceptedHandshake } from "./accepted_handshake.ts";
+import type { OpenConnections } from "./open_connections.ts";
 import type { ResolvedUpgradeOptions, UpgradeAnswer } from "./options.ts";
 import { recordHandshake } from "./record.ts";
 
@@ -49,7 +50,7 @@ export class HandshakeAcceptor {
   readonly #options: ResolvedUpgradeOptions;
   readonly #handler: Handler;
   readonly #context: ConnectionContext;
-  readonly #sockets: Set<WebSocketConnection>;
+  readonly #sockets: OpenConnections;
   readonly #closed: ClosedCallback;
 
   /**
@@ -61,7 +62,7 @@ export class HandshakeAcceptor {
     options: ResolvedUpgradeOptions,
     handler: Handler,
     counters: Counters,
-    sockets: Set<WebSocketConnection>,
+    sockets: OpenConnections,
     onClosed: () => void,
   ) {
     this.#options = options;

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { WebSocketConnection } from "../connection/connection.ts";
 import { checkHandler, type Handler } from "../connection/handler.ts";
 import { prepareDeflate } from "../deflate/permessage_deflate.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
@@ -13,6 +12,7 @@ import type { Topics } from "../topics/topics.ts";
 import type { HandshakeSocket } from "../transport/handshake_socket.ts";
 import { HandshakeAcceptor } from "./acceptance.ts";
 import { HandshakeDecider } from "./decision.ts";
+import { OpenConnections } from "./open_connections.ts";
 import {
   type ResolvedUpgradeOptions,
   resolveUpgradeOptions,
@@ -22,7 +22,7 @@ import {
 /** See the module. */
 export class Upgrader {
   /** The open connections. */
-  readonly sockets: Set<WebSocketConnection> = new Set();
+  readonly sockets: OpenConnections = new OpenConnections();
   readonly #options: ResolvedUpgradeOptions;
   readonly #counters = new Counters();
   readonly #decider: HandshakeDecider;

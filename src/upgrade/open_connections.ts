@@ -1,0 +1,129 @@
+/**
+ * The open connections of a server, as a set.
+ *
+ * @module
+ */
+import {
+  placeOf,
+  setPlace,
+  WebSocketConnection,
+} from "../connection/connection.ts";
+
+/**
+ * A set in no particular order. Who goes through it meets those that were open
+ * when he began and have not closed meanwhile.
+ *
+ * It is no `Set`, as each time that one is made anew the engine keeps what it had
+ * until the next full garbage collection: with many short connections that was
+ * most of them, and each took more of the processor's time than it does now.
+ */
+export class OpenConnections implements ReadonlySet<WebSocketConnection> {
+  readonly #members: WebSocketConnection[] = [];
+
+  /** See `Set`. */
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /** Adds a connection that is in no such set. */
+  add(connection: WebSocketConnection): void {
+    setPlace(connection, this.#members.push(connection) - 1);
+  }
+
+  /** Removes a connection, if it is here. */
+  delete(connection: WebSocketConnection): void {
+    if (!this.has(connection)) return;
+    const place = placeOf(connection);
+    const last = this.#members.pop()!;
+    setPlace(connection, -1);
+    if (last === connection) return;
+    this.#members[place] = last;
+    setPlace(last, place);
+  }
+
+  /** See `Set`. */
+  has(value: unknown): boolean {
+    return value instanceof WebSocketConnection &&
+      this.#members[placeOf(value)] === value;
+  }
+
+  /** See `Set`. */
+  *values(): Generator<WebSocketConnection, undefined> {
+    for (const connection of this.#members.slice()) {
+      if (this.has(connection)) yield connection;
+    }
+  }
+
+  /** See `Set`. */
+  keys(): Generator<WebSocketConnection, undefined> {
+    return this.values();
+  }
+
+  /** See `Set`. */
+  [Symbol.iterator](): Generator<WebSocketConnection, undefined> {
+    return this.values();
+  }
+
+  /** See `Set`. */
+  *entries(): Generator<
+    [WebSocketConnection, WebSocketConnection],
+    undefined
+  > {
+    for (const connection of this) yield [connection, connection];
+  }
+
+  /** See `Set`. */
+  forEach(
+    callback: (
+      value: WebSocketConnection,
+      key: WebSocketConnection,
+      set: ReadonlySet<WebSocketConnection>,
+    ) => void,
+    thisArgument?: unknown,
+  ): void {
+    for (const connection of this) {
+      callback.call(thisArgument, connection, connection, this);
+    }
+  }
+
+  /** See `Set`. */
+  union<Other>(
+    other: ReadonlySetLike<Other>,
+  ): Set<WebSocketConnection | Other> {
+    return new Set<WebSocketConnection>(this).union(other);
+  }
+
+  /** See `Set`. */
+  intersection<Other>(
+    other: ReadonlySetLike<Other>,
+  ): Set<WebSocketConnection & Other> {
+    return new Set<WebSocketConnection>(this).intersection(other);
+  }
+
+  /** See `Set`. */
+  difference<Other>(other: ReadonlySetLike<Other>): Set<WebSocketConnection> {
+    return new Set<WebSocketConnection>(this).difference(other);
+  }
+
+  /** See `Set`. */
+  symmetricDifference<Other>(
+    other: ReadonlySetLike<Other>,
+  ): Set<WebSocketConnection | Other> {
+    return new Set<WebSocketConnection>(this).symmetricDifference(other);
+  }
+
+  /** See `Set`. */
+  isSubsetOf(other: ReadonlySetLike<unknown>): boolean {
+    return new Set<WebSocketConnection>(this).isSubsetOf(other);
+  }
+
+  /** See `Set`. */
+  isSupersetOf(other: ReadonlySetLike<unknown>): boolean {
+    return new Set<WebSocketConnection>(this).isSupersetOf(other);
+  }
+
+  /** See `Set`. */
+  isDisjointFrom(other: ReadonlySetLike<unknown>): boolean {
+    return new Set<WebSocketConnection>(this).isDisjointFrom(other);
+  }
+}
