@@ -39,7 +39,10 @@ export class NodeSocketTransport implements Transport, ReadTaker {
   // the rest of a transport.
   static readonly #listeners = {
     data(this: AttachedSocket, chunk: Uint8Array<ArrayBuffer>): void {
-      this[transportKey].#receiver!.receive(chunk, false);
+      const transport = this[transportKey];
+      const readsDirectlyNext = transport.#readsDirectlyNext;
+      transport.#receiver!.receive(chunk, false);
+      if (readsDirectlyNext) transport.#readDirectlyIfIdle();
     },
     end(this: AttachedSocket & Duplex): void {
       const transport = this[transportKey];
@@ -67,6 +70,8 @@ export class NodeSocketTransport implements Transport, ReadTaker {
   #receiver: TransportReceiver | null = null;
   #error: Error | null = null;
   #paused = false;
+  /** See {@linkcode readDirectly}. */
+  #readsDirectlyNext = false;
   /** There are some while more is on its way than may be handed over at once. */
   #large: LargeWrites | null = null;
   /** See {@linkcode Transport}: any other duplex may keep what it was given. */
@@ -133,15 +138,21 @@ export class NodeSocketTransport implements Transport, ReadTaker {
   }
 
   /**
-   * Has the socket read into memory that all share from now on, where that can be
-   * done. Nothing may have been written.
+   * Has the socket read into memory that all share, where that can be done, from
+   * behind the next bytes on that come and after which it goes on. A connection
+   * that is opened and closed does not take the second socket that it needs.
    */
   readDirectly(): void {
+    this.#readsDirectlyNext = this.#mayReadDirectly;
+  }
+
+  #readDirectlyIfIdle(): void {
     const socket = this.#socket;
     if (
-      !this.#mayReadDirectly || this.#paused || socket.readableLength > 0 ||
-      socket.readableEnded
+      this.#paused || socket.readableLength > 0 || socket.readableEnded ||
+      !socket.writable || this.bufferedAmount > 0
     ) return;
+    this.#readsDirectlyNext = false;
     const direct = withDirectReads(socket as Socket, this);
     if (direct === null) return;
     this.#socket = direct;

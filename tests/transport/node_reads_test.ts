@@ -124,21 +124,85 @@ describe("NodeSocketTransport.readDirectly()", () => {
     await read.until(5);
     assert.deepEqual(new Set(read.lentParts), new Set([false]));
     transport.readDirectly();
-    const before = read.lentParts.length;
     client.write("second");
     await read.until(11);
-    assert.equal(read.text(), "firstsecond");
+    assert.deepEqual(new Set(read.lentParts), new Set([false]));
+    const before = read.lentParts.length;
+    client.write(" third");
+    await read.until(17);
+    assert.equal(read.text(), "firstsecond third");
     const lent = runtime !== "bun";
     assert.deepEqual(new Set(read.lentParts.slice(before)), new Set([lent]));
 
     const answer = new Promise((resolve) => client.once("data", resolve));
     transport.write([Buffer.from("an"), Buffer.from("swer")]);
     assert.match(String(await within(answer, "what was written")), /^an/);
-    client.end("third");
+    client.end("last");
     await read.untilEnded();
-    assert.equal(read.text(), "firstsecondthird");
+    assert.equal(read.text(), "firstsecond thirdlast");
     transport.end();
     await read.untilClosed();
+  });
+
+  test("not as long as something is to be written", async () => {
+    const { client, accepted } = await pair();
+    const transport = new NodeSocketTransport(accepted, true, true);
+    const read = collector();
+    const written = Buffer.alloc(16 * 1024 * 1024, "x");
+    let unwritten = 0;
+    transport.start({
+      ...read,
+      receive(bytes, lent) {
+        if (read.length === 0) {
+          transport.write([written], () => unwritten--);
+          unwritten++;
+        }
+        read.receive(bytes, lent);
+      },
+    });
+    transport.readDirectly();
+    client.pause();
+    client.write("first");
+    await read.until(5);
+    client.write(" second");
+    await read.until(12);
+    assert.equal(unwritten, 1, "the client took what it does not read");
+    assert.deepEqual(new Set(read.lentParts), new Set([false]));
+    let answered = 0;
+    client.on("data", (chunk) => answered += chunk.length).resume();
+    await until(() => unwritten === 0, "all to be written");
+    client.write(" third");
+    await read.until(18);
+    assert.deepEqual(new Set(read.lentParts), new Set([false]));
+    client.write(" fourth");
+    await read.until(25);
+    assert.equal(read.lentParts.at(-1), runtime !== "bun");
+    client.end(" the end");
+    await read.untilEnded();
+    transport.end();
+    await read.untilClosed();
+    assert.equal(read.text(), "first second third fourth the end");
+    assert.equal(answered, written.length);
+  });
+
+  test("a connection that ends with what it is told keeps the socket it had", async () => {
+    const { client, accepted } = await pair();
+    const transport = new NodeSocketTransport(accepted, true, true);
+    const read = collector();
+    transport.start({
+      ...read,
+      receive(bytes, lent) {
+        read.receive(bytes, lent);
+        transport.write([Buffer.from("bye")]);
+        transport.end();
+      },
+    });
+    transport.readDirectly();
+    const answer = new Promise((resolve) => client.once("data", resolve));
+    client.end("bye");
+    assert.equal(String(await within(answer, "what was written")), "bye");
+    await read.untilClosed();
+    assert.ok(accepted.destroyed, "another socket was made");
   });
 
   test("what waits in the stream of a paused socket is not lost", async () => {
