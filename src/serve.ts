@@ -137,7 +137,7 @@ export class Server {
     }:${addr.port}/`;
   }
 
-  /** The open connections. */
+  /** The open connections, in no particular order. */
   get sockets(): ReadonlySet<WebSocketConnection> {
     return this.#upgrader.sockets;
   }

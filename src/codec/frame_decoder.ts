@@ -241,7 +241,7 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
   ): number {
     this.#control ??= new Uint8Array(this.#remaining);
     const at = this.#control.length - this.#remaining;
-    this.#control.set(chunk.subarray(offset, offset + length), at);
+    this.#control.set(view(chunk, offset, length), at);
     this.#remaining -= length;
     if (this.#remaining === 0) {
       const payload = this.#control;

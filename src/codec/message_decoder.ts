@@ -122,11 +122,10 @@ export class MessageDecoder implements Stage<Frame, DecodedMessage> {
       case Opcode.Pong:
         controller.enqueue({ type: "pong", payload: frame.payload });
         return;
-      case Opcode.Close:
-        controller.enqueue({
-          type: "close",
-          ...decodeCloseBody(frame.payload),
-        });
+      case Opcode.Close: {
+        const { closeCode, reason } = decodeCloseBody(frame.payload);
+        controller.enqueue({ type: "close", closeCode, reason });
+      }
     }
   }
 

@@ -100,7 +100,7 @@ for (const transport of transports) {
       const two = await server.open({ path: "/two" });
       assert.equal(sockets.size, 2);
       assert.deepEqual(
-        [...sockets].map(({ url }) => new URL(url).pathname),
+        [...sockets].map(({ url }) => new URL(url).pathname).toSorted(),
         ["/", "/two"],
       );
       assert.equal(await one.closeCleanly(), 1000);
