@@ -139,8 +139,8 @@ export class NodeSocketTransport implements Transport, ReadTaker {
 
   /**
    * Has the socket read into memory that all share, where that can be done, from
-   * behind the next bytes on that come and after which it goes on. A connection
-   * that is opened and closed does not take the second socket that it needs.
+   * behind the next bytes on that do not end the connection: one that is opened and
+   * closed does not take the second socket that it needs.
    */
   readDirectly(): void {
     this.#readsDirectlyNext = this.#mayReadDirectly;
@@ -149,15 +149,16 @@ export class NodeSocketTransport implements Transport, ReadTaker {
   #readDirectlyIfIdle(): void {
     const socket = this.#socket;
     if (
-      this.#paused || socket.readableLength > 0 || socket.readableEnded ||
-      !socket.writable || this.bufferedAmount > 0
+      socket.readableLength > 0 || socket.readableEnded || !socket.writable ||
+      this.bufferedAmount > 0
     ) return;
     this.#readsDirectlyNext = false;
     const direct = withDirectReads(socket as Socket, this);
     if (direct === null) return;
     this.#socket = direct;
     this.#listen(direct);
-    direct.resume();
+    if (this.#paused) direct.pause();
+    else direct.resume();
   }
 
   /** See {@linkcode ReadTaker}. */

@@ -264,6 +264,8 @@ describe("NodeSocketTransport.readDirectly()", () => {
     transport.readDirectly();
     client.write(Buffer.alloc(length));
     await within(first.promise, "the first piece");
+    await untilStill(() => client.writableLength, "the client to be held up");
+    if (runtime !== "bun") assert.equal(accepted.readableLength, 0);
     for (let round = 0; round < 5; round++) {
       const before = read.length;
       transport.resume();
