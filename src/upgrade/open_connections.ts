@@ -9,15 +9,34 @@ import {
   WebSocketConnection,
 } from "../connection/connection.ts";
 
+/** What a set can be compared and joined with. */
+interface SetLike<Value> {
+  readonly size: number;
+  has(value: Value): boolean;
+  keys(): Iterator<Value>;
+}
+
+/** The methods of a set that ES2025 adds, as not every TypeScript has them. */
+interface SetMethods<Value> {
+  union<Other>(other: SetLike<Other>): Set<Value | Other>;
+  intersection<Other>(other: SetLike<Other>): Set<Value & Other>;
+  difference<Other>(other: SetLike<Other>): Set<Value>;
+  symmetricDifference<Other>(other: SetLike<Other>): Set<Value | Other>;
+  isSubsetOf(other: SetLike<unknown>): boolean;
+  isSupersetOf(other: SetLike<unknown>): boolean;
+  isDisjointFrom(other: SetLike<unknown>): boolean;
+}
+
 /**
  * A set in no particular order. Who goes through it meets those that were open
  * when he began and have not closed meanwhile.
  *
  * It is no `Set`, as each time that one is made anew the engine keeps what it had
  * until the next full garbage collection: with many short connections that was
- * most of them, and each took more of the processor's time than it does now.
+ * most of them.
  */
-export class OpenConnections implements ReadonlySet<WebSocketConnection> {
+export class OpenConnections
+  implements ReadonlySet<WebSocketConnection>, SetMethods<WebSocketConnection> {
   readonly #members: WebSocketConnection[] = [];
 
   /** See `Set`. */
@@ -88,42 +107,46 @@ export class OpenConnections implements ReadonlySet<WebSocketConnection> {
 
   /** See `Set`. */
   union<Other>(
-    other: ReadonlySetLike<Other>,
+    other: SetLike<Other>,
   ): Set<WebSocketConnection | Other> {
-    return new Set<WebSocketConnection>(this).union(other);
+    return this.#toSet().union(other);
   }
 
   /** See `Set`. */
   intersection<Other>(
-    other: ReadonlySetLike<Other>,
+    other: SetLike<Other>,
   ): Set<WebSocketConnection & Other> {
-    return new Set<WebSocketConnection>(this).intersection(other);
+    return this.#toSet().intersection(other);
   }
 
   /** See `Set`. */
-  difference<Other>(other: ReadonlySetLike<Other>): Set<WebSocketConnection> {
-    return new Set<WebSocketConnection>(this).difference(other);
+  difference<Other>(other: SetLike<Other>): Set<WebSocketConnection> {
+    return this.#toSet().difference(other);
   }
 
   /** See `Set`. */
   symmetricDifference<Other>(
-    other: ReadonlySetLike<Other>,
+    other: SetLike<Other>,
   ): Set<WebSocketConnection | Other> {
-    return new Set<WebSocketConnection>(this).symmetricDifference(other);
+    return this.#toSet().symmetricDifference(other);
   }
 
   /** See `Set`. */
-  isSubsetOf(other: ReadonlySetLike<unknown>): boolean {
-    return new Set<WebSocketConnection>(this).isSubsetOf(other);
+  isSubsetOf(other: SetLike<unknown>): boolean {
+    return this.#toSet().isSubsetOf(other);
   }
 
   /** See `Set`. */
-  isSupersetOf(other: ReadonlySetLike<unknown>): boolean {
-    return new Set<WebSocketConnection>(this).isSupersetOf(other);
+  isSupersetOf(other: SetLike<unknown>): boolean {
+    return this.#toSet().isSupersetOf(other);
   }
 
   /** See `Set`. */
-  isDisjointFrom(other: ReadonlySetLike<unknown>): boolean {
-    return new Set<WebSocketConnection>(this).isDisjointFrom(other);
+  isDisjointFrom(other: SetLike<unknown>): boolean {
+    return this.#toSet().isDisjointFrom(other);
+  }
+
+  #toSet(): SetMethods<WebSocketConnection> {
+    return new Set(this) as unknown as SetMethods<WebSocketConnection>;
   }
 }
