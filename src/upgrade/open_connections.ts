@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { inspect } from "node:util";
 import {
   placeOf,
   setPlace,
@@ -144,6 +145,11 @@ export class OpenConnections
   /** See `Set`. */
   isDisjointFrom(other: SetLike<unknown>): boolean {
     return this.#toSet().isDisjointFrom(other);
+  }
+
+  /** It is printed as a `Set`. */
+  [inspect.custom](): ReadonlySet<WebSocketConnection> {
+    return new Set(this);
   }
 
   #toSet(): SetMethods<WebSocketConnection> {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import type { Session } from "../../src/connection/session.ts";
 import {
   type ConnectionDetails,
@@ -120,4 +121,10 @@ test("it can be compared and joined with sets, from either side", () => {
     assert.deepEqual(other.intersection(open), other.intersection(set));
     assert.equal(other.isSubsetOf(open), other.isSubsetOf(set));
   }
+});
+
+test("it is printed with what it has, as a Set", () => {
+  const [open, members] = several(3);
+  assert.equal(inspect(open), inspect(new Set(members)));
+  assert.match(inspect({ open }), /Set\(3\)/);
 });
