@@ -69,6 +69,7 @@ export { IncomingMessage } from "./src/connection/incoming_message.ts";
 export type {
   ConnectionOptions,
   KeepAliveOptions,
+  MessageBuffers,
 } from "./src/connection/options.ts";
 export type { Sendable, SendOptions } from "./src/connection/sendable.ts";
 export type { CloseInfo, CloseResult } from "./src/connection/closing.ts";

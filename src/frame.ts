@@ -58,8 +58,9 @@ export interface Frame {
   /** How many bytes of the same frame on the wire are still to come. */
   readonly remaining: number;
   /**
-   * Whether nothing but the payload stands in its buffer, where that is known.
-   * `false`: what keeps the payload longer than the call must copy it.
+   * Whether the payload can be kept as it is, where that is known: nothing else
+   * stands in its buffer, or it was asked for views. `false`: what keeps the payload
+   * longer than the call must copy it.
    */
   readonly own?: boolean;
 }

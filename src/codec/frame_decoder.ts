@@ -33,6 +33,8 @@ export interface FrameDecoderOptions {
 const maxControlLength = 125;
 /** A binary payload of at most this many bytes is copied out of a shared chunk at once. */
 const shortPayload = 512;
+/** See {@linkcode FrameDecoder.shares}. */
+const sharedPayload = 4 * 1024;
 
 /**
  * The stage bytes → frames, a WHATWG `Transformer`. {@linkcode FrameDecoderStream} is the same as a
@@ -49,6 +51,14 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
    * It may change from chunk to chunk. Default `false`.
    */
   lent = false;
+
+  /**
+   * Whether whole binary messages of at most 4 KiB that stand in one chunk with
+   * other frames are handed out as views on it, or on one copy of it where it is
+   * {@linkcode lent}: a buffer for each takes longer than all else that is done for
+   * it. Needs `unmaskInPlace`. Default `false`.
+   */
+  shares = false;
 
   readonly #masked: boolean;
   readonly #rsv1: boolean;
@@ -70,6 +80,8 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
   #closed = false;
   /** A view on the chunk, where several frames are in it. */
   #view: DataView | null = null;
+  /** Whether payloads are views on the chunk, which is not lent then. */
+  #sharing = false;
 
   /**
    * Makes a decoder at the start of a connection.
@@ -98,9 +110,19 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     controller: StageController<Frame>,
   ): void {
     let offset = 0;
-    const end = chunk.length;
+    let end = chunk.length;
+    this.#sharing = false;
     while (offset < end && !this.#closed) {
       if (this.#remaining > 0) {
+        if (this.shares && this.#beginsSharing(end - offset)) {
+          this.#sharing = true;
+          if (this.lent) {
+            chunk = new Uint8Array(view(chunk, offset, end - offset));
+            offset = 0;
+            end = chunk.length;
+            this.#view = null;
+          }
+        }
         offset = this.#readPayload(chunk, offset, controller);
         continue;
       }
@@ -155,7 +177,14 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     }
     let payload: Uint8Array<ArrayBuffer>;
     let own: boolean | undefined;
-    if (this.#masked) {
+    if (this.#sharing) {
+      if (this.#masked) {
+        this.#viewChunk(chunk, offset + length);
+        this.#unmask(chunk, offset, length);
+      }
+      payload = view(chunk, offset, length);
+      if (this.#mayShare()) own = true;
+    } else if (this.#masked) {
       if (this.#inPlace) {
         this.#viewChunk(chunk, offset + length);
         if (this.#mustCopy(length)) {
@@ -180,6 +209,22 @@ export class FrameDecoder implements Stage<Uint8Array<ArrayBuffer>, Frame> {
     this.#enqueue(payload, whole, controller, own);
     if (!whole) this.#continue();
     return offset + length;
+  }
+
+  /**
+   * Whether a payload is the first of its chunk that can be shared, and more follows.
+   *
+   * @param left How many bytes of the chunk there are from its start on.
+   */
+  #beginsSharing(left: number): boolean {
+    return !this.#sharing && this.#inPlace && this.#remaining < left &&
+      this.#mayShare();
+  }
+
+  /** Whether the payload that is arriving can be shared, if it is whole. */
+  #mayShare(): boolean {
+    return this.shares && this.#opcode === Opcode.Binary && this.#fin &&
+      !this.#rsv1Set && this.#remaining <= sharedPayload;
   }
 
   /**

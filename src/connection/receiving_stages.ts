@@ -22,6 +22,8 @@ export interface ReceivingOptions {
   readonly fragments: boolean;
   /** See `Transport`. */
   readonly gives: boolean;
+  /** See {@linkcode FrameDecoder.shares}. */
+  readonly shares: boolean;
 }
 
 /**
@@ -40,18 +42,20 @@ export class ReceivingStages {
    * @param sink Takes the messages and control frames.
    */
   constructor(
-    { role, maxMessageSize, fragments, gives }: ReceivingOptions,
+    { role, maxMessageSize, fragments, gives, shares }: ReceivingOptions,
     inflate: InflateStage | null,
     sink: StageController<DecodedMessage>,
   ) {
     this.#inflate = inflate;
     // What is inflated has other buffers, and others have those.
-    this.#gives = gives && inflate === null;
+    this.#gives = gives && inflate === null && !shares;
     this.#decoder = new FrameDecoder({
       role,
       rsv1: inflate !== null,
       unmaskInPlace: true,
     });
+    // What is read while it arrives is transferred to who reads it.
+    this.#decoder.shares = shares && !fragments;
     this.#messages = new MessageDecoder({ maxMessageSize });
     this.#messages.fragments = fragments;
     const plainFrames = fuse(this.#messages, sink);
@@ -68,6 +72,7 @@ export class ReceivingStages {
   /** Has messages passed on while they arrive, from the next one on. */
   passFragments(): void {
     this.#messages.fragments = true;
+    this.#decoder.shares = false;
   }
 
   /**

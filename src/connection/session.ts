@@ -248,6 +248,7 @@ export class Session
         maxMessageSize: this.#context.options.maxMessageSize,
         fragments: this.inbound.wantsFragments,
         gives: this.#transport.gives,
+        shares: this.#context.options.messageBuffers === "shared",
       },
       this.#inflate,
       this,

@@ -59,7 +59,13 @@ function run(
 ): { detached: number; messages: (string | Uint8Array)[] } {
   const messages: (string | Uint8Array)[] = [];
   const stages = new ReceivingStages(
-    { role: "server", maxMessageSize: 1e6, fragments: false, gives },
+    {
+      role: "server",
+      maxMessageSize: 1e6,
+      fragments: false,
+      gives,
+      shares: false,
+    },
     null,
     {
       enqueue(message: DecodedMessage) {
