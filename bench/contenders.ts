@@ -4,7 +4,7 @@
  * @module
  */
 import { root, type Runtime, type RuntimeName } from "../tests/toolchain.ts";
-import type { Deflate, Mode } from "./servers/arguments.ts";
+import type { Buffers, Deflate, Mode } from "./servers/arguments.ts";
 
 /** A server program in one configuration. */
 export interface Contender {
@@ -154,6 +154,7 @@ export function serverCommand(
   program: string,
   mode: Mode,
   deflate: Deflate,
+  buffers: Buffers,
 ): string[] {
   const before = {
     node: ["--disable-warning=ExperimentalWarning"],
@@ -166,5 +167,6 @@ export function serverCommand(
     `${root}bench/servers/${program}`,
     `--mode=${mode}`,
     `--deflate=${deflate}`,
+    `--buffers=${buffers}`,
   ];
 }

@@ -73,6 +73,7 @@ export async function runWorkload(
         contender.program,
         workload.mode,
         workload.compressed ? contender.deflate : "off",
+        workload.buffers ?? "own",
       ),
       workload.connections,
     );
@@ -147,7 +148,7 @@ export async function runCeiling(
     failure: null,
   };
   await attempt(cell, async () => {
-    const command = serverCommand(bun, "raw_tcp.ts", "echo", "off");
+    const command = serverCommand(bun, "raw_tcp.ts", "echo", "off", "own");
     const server = await startServer(command, connections);
     try {
       const tools = toolsFor(options, true);

@@ -18,6 +18,7 @@ const end = "<!-- bench: end -->";
 const shown = [
   "echo-64-1",
   "echo-64-32",
+  "echo-64-32-shared",
   "echo-1k",
   "echo-64k",
   "deflate-512",

@@ -2,7 +2,7 @@
  * What every server of the benchmark is told on its command line, and what it
  * says when it listens.
  *
- *     node bench/servers/ws.ts --mode=echo --port=9001 --deflate=zlib
+ *     node bench/servers/ws.ts --mode=echo --port=9001 --deflate=zlib --buffers=own
  *
  * @module
  */
@@ -21,6 +21,9 @@ export type Mode =
 /** How a server compresses; those that have no choice take any but `off` as on. */
 export type Deflate = "off" | "auto" | "zlib" | "takeover";
 
+/** Whether binary messages have buffers of their own, or may share one. */
+export type Buffers = "own" | "shared";
+
 /** The largest message of the mode `large`: a little more than 1 GiB. */
 export const largeMessageLimit = 2 ** 30 + 2 ** 20;
 
@@ -32,6 +35,8 @@ export interface ServerArguments {
   port: number;
   /** Whether and how to compress; every message is, however short. */
   deflate: Deflate;
+  /** What stands in a message's buffer, for those that have a choice. */
+  buffers: Buffers;
 }
 
 const { values } = parseArgs({
@@ -39,6 +44,7 @@ const { values } = parseArgs({
     mode: { type: "string", default: "echo" },
     port: { type: "string", default: "0" },
     deflate: { type: "string", default: "off" },
+    buffers: { type: "string", default: "own" },
   },
 });
 
@@ -47,6 +53,7 @@ export const serverArguments: ServerArguments = {
   mode: values.mode as Mode,
   port: Number(values.port),
   deflate: values.deflate as Deflate,
+  buffers: values.buffers as Buffers,
 };
 
 /** Tells whoever started this server where it listens. */

@@ -17,9 +17,10 @@ import {
   serverArguments,
 } from "./arguments.ts";
 
-/** The defaults, but for the port and, where it is measured, compression. */
+/** The defaults, but for the port, and for what is measured. */
 export const weirOptions: ServeOptions = {
   port: serverArguments.port,
+  messageBuffers: serverArguments.buffers,
   ...deflateOption(serverArguments.deflate),
 };
 

@@ -10,12 +10,28 @@ import { type LoadOf, throughput, type Workload } from "./workload.ts";
 export const echoWorkloads: readonly Workload[] = [
   echo("echo-64-1", "echo 64 B, 1 in flight", 64, 64, 1, "binary"),
   echo("echo-64-32", "echo 64 B, 32 in flight", 64, 64, 32, "binary"),
+  sharing(
+    echo(
+      "echo-64-32-shared",
+      "echo 64 B, 32 in flight, shared buffers",
+      64,
+      64,
+      32,
+      "binary",
+    ),
+  ),
   echo("echo-1k", "echo 1 KiB text, 1 in flight", 1024, 64, 1, "text"),
   echo("echo-64k", "echo 64 KiB, 4 in flight", 65536, 8, 4, "binary"),
   echo("echo-1m", "echo 1 MiB, 1 in flight", 2 ** 20, 8, 1, "binary"),
   echo("deflate-512", "compressed 512 B JSON", 512, 64, 1, "text", true),
   echo("deflate-16k", "compressed 16 KiB JSON", 16384, 64, 1, "text", true),
 ];
+
+/** The same with shared buffers: the peers have no choice, and stand beside it. */
+function sharing(workload: Workload): Workload {
+  const { ceiling: _, ...rest } = workload;
+  return { ...rest, buffers: "shared", rounds: 3, long: true };
+}
 
 function echo(
   name: string,

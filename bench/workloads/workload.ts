@@ -6,7 +6,7 @@
 import type { Contender } from "../contenders.ts";
 import type { Load, LoadResult } from "../load/specification.ts";
 import type { ServerProcess } from "../processes.ts";
-import type { Mode } from "../servers/arguments.ts";
+import type { Buffers, Mode } from "../servers/arguments.ts";
 
 /** What is compared: a row of a table. */
 export interface Metric {
@@ -59,6 +59,8 @@ export interface Workload {
   connections: number;
   /** Whether the server compresses. */
   compressed: boolean;
+  /** What those do with the buffers of messages that have a choice. Default `"own"`. */
+  buffers?: Buffers;
   /**
    * Which server is measured: the same in all rounds, one of its own for each that
    * is warmed up first (not with `--quick`: then it is kept), or one of its own
