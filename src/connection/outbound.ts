@@ -14,6 +14,7 @@ import type { StageController } from "../codec/stage.ts";
 import type { DeflateStage } from "../deflate/deflate_stage.ts";
 import { SharedMessage } from "../deflate/shared_message.ts";
 import type { OutgoingFrame } from "../frame.ts";
+import { closeFrameOf } from "./close_frame.ts";
 import type { ConnectionContext } from "./context.ts";
 import { createDeferred, rejected } from "./deferred.ts";
 import {
@@ -210,7 +211,11 @@ export class Outbound
     } else {
       // Nothing goes out behind a Close frame.
       if (message.type === "close") this.#sendHeldPong();
-      messageEncoder.transform(message, this.#output());
+      if (message.type === "close" && message.reason === "") {
+        this.#output().enqueue(closeFrameOf(message.closeCode));
+      } else {
+        messageEncoder.transform(message, this.#output());
+      }
     }
   }
 

@@ -12,7 +12,9 @@ export function latin1(bytes: Uint8Array, length = bytes.length): string {
   // `String.fromCharCode(...bytes)` takes 8 µs for a head, and a TextDecoder of
   // that name decodes windows-1252.
   const { buffer, byteOffset } = bytes;
-  return Buffer.from(buffer, byteOffset, length).toString("latin1");
+  return bytes instanceof Buffer
+    ? bytes.toString("latin1", 0, length)
+    : Buffer.from(buffer, byteOffset, length).toString("latin1");
 }
 
 /** Text as bytes, one for each character, which are below U+0100. */

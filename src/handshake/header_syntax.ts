@@ -124,6 +124,16 @@ export function listContains(list: string, lowerCasedToken: string): boolean {
  * @param text The text to check, such as `example.com:8080` or `[::1]`.
  */
 export function isHost(text: string): boolean {
+  // Most clients of a server mean the same one.
+  if (text === lastHost) return true;
+  if (!isValidHost(text)) return false;
+  lastHost = text;
+  return true;
+}
+
+let lastHost = "localhost";
+
+function isValidHost(text: string): boolean {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     // A comma is legal in a name, but in practice it joins two Host headers.

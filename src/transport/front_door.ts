@@ -13,13 +13,13 @@ import {
   type TransportReceiver,
 } from "../connection/transport.ts";
 import { type Deadline, Deadlines } from "../deadlines.ts";
-import { toLatin1 } from "../handshake/head_lines.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
 import { readUpgradeHead } from "../handshake/upgrade_head.ts";
 import { isBun } from "./bun_socket.ts";
 import { type HandshakeSocket, maxEarly } from "./handshake_socket.ts";
 import { NodeSocketTransport } from "./node_socket.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
+import { writeHead } from "./write_head.ts";
 
 /** Who takes what has come in. */
 export interface FrontDoorOwner {
@@ -150,7 +150,7 @@ class ArrivingSocket implements TransportReceiver, HandshakeSocket {
     if (this.#transport instanceof NodeSocketTransport) {
       this.#transport.readDirectly();
     }
-    this.#transport.write([toLatin1(head)]);
+    writeHead(this.#transport, head);
     const early = this.#early.length === 0 ? nothing : joinBytes(this.#early);
     this.#early = [];
     this.#transport.resume();
