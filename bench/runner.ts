@@ -101,7 +101,7 @@ export async function runWorkload(
         if (server === null) continue;
         options.progress(`${cell.title}: warming up`);
         await attempt(cell, async () => {
-          await warmUp(server, options.warmUp);
+          await warmUp(server, options.warmUp * (workload.warmUps ?? 1));
         }, () => server.problem);
       }
     }

@@ -19,7 +19,9 @@ export const handshakeWorkloads: readonly Workload[] = [{
   connections: 64,
   compressed: false,
   server: "kept",
-  rounds: 3,
+  // There are so few a second that just-in-time compilers take longer.
+  warmUps: 2.5,
+  rounds: 4,
   long: false,
   takesPart: ({ takesPart }) => takesPart.handshakes,
   measure: async (server, tools) =>

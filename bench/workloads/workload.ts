@@ -67,6 +67,8 @@ export interface Workload {
    * that has done nothing yet.
    */
   server: "kept" | "renewed" | "fresh";
+  /** How many times as long as others a server is warmed up. Default 1. */
+  warmUps?: number;
   /** Measured so many times at most. Default: as often as was asked for. */
   rounds?: number;
   /** Whether `--quick` leaves it out. */
