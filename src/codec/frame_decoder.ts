@@ -31,7 +31,7 @@ export interface FrameDecoderOptions {
 }
 
 const maxControlLength = 125;
-/** A binary payload of at most this many bytes is copied out of a shared chunk at once. */
+/** A binary payload of at most this many bytes is copied at once out of a chunk of several. */
 const shortPayload = 512;
 /** See {@linkcode FrameDecoder.shares}. */
 const sharedPayload = 4 * 1024;

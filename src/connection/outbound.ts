@@ -208,14 +208,14 @@ export class Outbound
     if (message.type === "pong" && this.full) {
       // Only the most recent ping has to be answered (RFC 6455 section 5.5.3).
       this.#heldPong = message;
+      return;
+    }
+    // Nothing goes out behind a Close frame.
+    if (message.type === "close") this.#sendHeldPong();
+    if (message.type === "close" && message.reason === "") {
+      this.#output().enqueue(closeFrameOf(message.closeCode));
     } else {
-      // Nothing goes out behind a Close frame.
-      if (message.type === "close") this.#sendHeldPong();
-      if (message.type === "close" && message.reason === "") {
-        this.#output().enqueue(closeFrameOf(message.closeCode));
-      } else {
-        messageEncoder.transform(message, this.#output());
-      }
+      messageEncoder.transform(message, this.#output());
     }
   }
 

@@ -47,7 +47,8 @@ export class ReceivingStages {
     sink: StageController<DecodedMessage>,
   ) {
     this.#inflate = inflate;
-    // What is inflated has other buffers, and others have those.
+    // What is inflated has other buffers, and others have those; what is shared is
+    // of use for longer than one message.
     this.#gives = gives && inflate === null && !shares;
     this.#decoder = new FrameDecoder({
       role,

@@ -10,9 +10,9 @@ import { toLatin1 } from "../handshake/head_lines.ts";
 import { NodeSocketTransport } from "./node_socket.ts";
 
 /**
- * Writes a head. Where it is to a socket of Node's or Deno's, in memory that is used
- * again: on Deno a buffer of its own takes a microsecond. Bun makes one in less time
- * than a view on another.
+ * Writes a head; to a socket of `node:net` in memory that is used again, as a buffer
+ * of its own takes a microsecond on Deno. Bun, whose own sockets serve TCP, makes one
+ * in less time than a view on another.
  *
  * @param head Its characters are below U+0100.
  */
