@@ -103,7 +103,7 @@ async function run(options: Options): Promise<Results> {
       const taking = contenders.filter((contender) =>
         contender.runtimes.includes(runtime.name) &&
         options.peers.includes(contender.name) &&
-        workload.takesPart(contender)
+        workload.takesPart(contender, options.quick)
       );
       if (taking.length === 0) continue;
       result = await runWorkload(workload, runtime, taking, runOptions);

@@ -84,7 +84,7 @@ export function parseOptions(given: string[]): Options | "help" {
       .map(({ name }) => name),
     true,
   );
-  if (!takesPart(runtimes, peers, chosen)) {
+  if (!takesPart(runtimes, peers, chosen, quick)) {
     throw new OptionsError(
       `no contender is left: ${peers.join(", ")} on ${runtimes.join(", ")} ` +
         `takes part in none of the workloads that were chosen`,
@@ -163,6 +163,7 @@ function takesPart(
   runtimes: readonly RuntimeName[],
   peers: readonly string[],
   chosen: readonly string[],
+  quick: boolean,
 ): boolean {
   const taking = contenders.filter((contender) =>
     peers.includes(contender.name) &&
@@ -170,7 +171,7 @@ function takesPart(
   );
   return workloads.some((workload) =>
     chosen.includes(workload.name) &&
-    taking.some((contender) => workload.takesPart(contender))
+    taking.some((contender) => workload.takesPart(contender, quick))
   );
 }
 

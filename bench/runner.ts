@@ -101,7 +101,9 @@ export async function runWorkload(
         if (server === null) continue;
         options.progress(`${cell.title}: warming up`);
         await attempt(cell, async () => {
-          await warmUp(server, options.warmUp * (workload.warmUps ?? 1));
+          const [full, quick] = workload.warmUp ??
+            [options.warmUp, options.warmUp];
+          await warmUp(server, options.quick ? quick : full);
         }, () => server.problem);
       }
     }

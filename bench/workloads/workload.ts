@@ -67,14 +67,17 @@ export interface Workload {
    * that has done nothing yet.
    */
   server: "kept" | "renewed" | "fresh";
-  /** How many times as long as others a server is warmed up. Default 1. */
-  warmUps?: number;
+  /**
+   * How long a server is loaded before the first round, in milliseconds, if not
+   * as long as with others; in the second place, with `--quick`.
+   */
+  warmUp?: readonly [full: number, quick: number];
   /** Measured so many times at most. Default: as often as was asked for. */
   rounds?: number;
   /** Whether `--quick` leaves it out. */
   long: boolean;
-  /** Which contenders take part. */
-  takesPart(contender: Contender): boolean;
+  /** Which contenders take part, with `--quick` or without. */
+  takesPart(contender: Contender, quick: boolean): boolean;
   /** The load that a raw TCP echo is put under to see the load generator's limit. */
   ceiling?: (duration: number) => LoadOf<Load>;
   /**

@@ -52,6 +52,9 @@ test("bench options: a choice that leaves nobody to measure is refused", () => {
     ["--peer=weir-zlib", "--workload=echo-64-1"],
     /no contender is left: weir-zlib on .* none of the workloads/,
   );
+  const handshakes = ["--peer=weir-streams", "--workload=handshakes"];
+  assertRefused(["--quick", ...handshakes], /no contender is left: weir-str/);
+  assert.deepEqual(parse(...handshakes).peers, ["weir-streams"]);
   assert.deepEqual(parse("--runtime=node", "--peer=ws").peers, ["ws"]);
 });
 
