@@ -27,8 +27,7 @@ export interface ListenOptions {
    * kernel spreads the connections over them (`SO_REUSEPORT`). Default false.
    *
    * On Linux and the BSDs; elsewhere listening fails with `ENOTSUP`. Node has it
-   * since 22.12. On Deno together with TLS the process needs the flag
-   * `--unstable-net`. A Unix socket can't be shared so.
+   * since 22.12. A Unix socket can't be shared so.
    */
   reusePort?: boolean;
 }

@@ -21,7 +21,7 @@ import { HandshakeError } from "./handshake/response.ts";
 import type { ListenOptions } from "./listen_options.ts";
 import { superviseOnBun } from "./transport/bun_http.ts";
 import { isBun, listenOnBun } from "./transport/bun_socket.ts";
-import { isDeno, listenOnDeno } from "./transport/deno_tls_socket.ts";
+import { isDeno } from "./transport/deno_tls_socket.ts";
 import { FrontDoor } from "./transport/front_door.ts";
 import {
   handshakeRequestOf,
@@ -183,9 +183,9 @@ export class HttpListener {
 
   /**
    * Whether a listener below `node:http` is used, which costs less for each
-   * handshake, and on Bun for each message. For TLS it is Deno's that has
-   * backpressure; and what Bun's `node:https` has upgraded does not close while
-   * the peer does not read.
+   * handshake, and on Bun for each message. For TLS, it is what lets the
+   * transports of Deno stop reading; and what Bun's `node:https` has upgraded does
+   * not close while the peer does not read.
    */
   #isNative(): boolean {
     return this.#options.path === undefined &&
@@ -227,9 +227,7 @@ export class HttpListener {
     const tls = this.secure
       ? { cert: cert!, key: key!, handshakeTimeout }
       : null;
-    const native = tls === null
-      ? listenOnBun(options)
-      : listenOnDeno(options, tls);
+    const native = tls === null ? listenOnBun(options) : null;
     this.#native = await (native ?? listenOnNode(options, tls));
     this.#address = { transport: "tcp", ...this.#native.address };
     // Only a server that listens has keep-alive and its timeouts.

@@ -24,8 +24,7 @@ export type UpgradeListener = (
  * Makes a listener for the `"upgrade"` event of a `node:http` or `node:https`
  * server: for Express, Fastify, Koa, Vite, `@hono/node-server`. It answers each
  * upgrade request (RFC 6455 section 4.2), refusals included, and runs the
- * handler on what it accepts. On Deno over TLS, prefer {@linkcode serve}: there a
- * `node:https` socket can't be paused.
+ * handler on what it accepts.
  *
  * @param options How handshakes are answered, and what the connections are like.
  * @param handler Is called with each connection, or with what happens on it.

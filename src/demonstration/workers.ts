@@ -88,7 +88,7 @@ export async function superviseWorkers(
   onListening: (server: Announced) => void,
 ): Promise<void> {
   const port = await findPort(options);
-  const supervisor = new Supervisor(port, options.cert !== undefined);
+  const supervisor = new Supervisor(port);
   stopOnSignals(
     () => `${supervisor.size} workers`,
     () => supervisor.stop(),
@@ -134,16 +134,14 @@ export function flagsOfWorker(
 /** Keeps the workers running. */
 class Supervisor {
   readonly #port: number;
-  readonly #secure: boolean;
   readonly #workers = new Set<ChildProcess>();
   readonly #relay = relayCluster();
   readonly #brake = new RestartBrake();
   readonly #restarts = new Set<ReturnType<typeof setTimeout>>();
   #stopped: (() => void) | null = null;
 
-  constructor(port: number, secure: boolean) {
+  constructor(port: number) {
     this.#port = port;
-    this.#secure = secure;
   }
 
   /** How many workers there are. */
@@ -245,7 +243,7 @@ class Supervisor {
   #arguments(): string[] {
     const [, script, ...flags] = process.argv;
     const runtimeFlags = "Deno" in globalThis
-      ? ["run", "-A", ...this.#secure ? ["--unstable-net"] : []]
+      ? ["run", "-A"]
       : process.execArgv;
     return [...runtimeFlags, script, ...flagsOfWorker(flags, this.#port)];
   }

@@ -1,7 +1,7 @@
 /**
- * A client's TLS connection on Deno. As on the server, its `node:tls` sockets
- * can't be paused: `Deno.startTls` gives connections that are read only when
- * asked.
+ * A client's TLS connection on Deno. Its `node:tls` sockets can't be paused, as is
+ * told in `deno_tls_server.ts`: `Deno.startTls` gives connections that are read only
+ * when asked.
  *
  * @module
  */

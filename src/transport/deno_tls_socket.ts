@@ -1,10 +1,6 @@
 /**
- * Deno's own TLS connections. The client's side is in `deno_tls_client.ts`.
- *
- * Deno's `node:tls` sockets ignore `pause()`, so that a peer could fill the
- * server's memory. These are read only when asked. For TCP, `node:net` is the
- * better one: a write that the system takes at once costs no promise there, and
- * a broadcast goes out three to five times as fast.
+ * A TLS connection of Deno's own, as a client has it: see `deno_tls_client.ts`. It is
+ * read only when asked. What a server accepts is in `deno_tls_server.ts`.
  *
  * @module
  */
@@ -14,11 +10,6 @@ import type {
   Transport,
   TransportReceiver,
 } from "../connection/transport.ts";
-import type {
-  NativeListener,
-  NativeListenerOptions,
-  NativeTlsOptions,
-} from "./native.ts";
 
 /** The parts of `Deno.TlsConn` that are used here. */
 export interface DenoConnection {
@@ -36,147 +27,9 @@ export interface DenoConnection {
   handshake(): Promise<unknown>;
 }
 
-/** The parts of `Deno.Listener` that are used here. */
-interface DenoListener {
-  readonly addr: { hostname: string; port: number };
-  accept(): Promise<DenoConnection>;
-  close(): void;
-  ref(): void;
-  unref(): void;
-}
-
-/** The parts of the `Deno` namespace that are used here. */
-interface DenoNamespace {
-  listenTls(
-    options: {
-      port: number;
-      hostname: string;
-      cert: string;
-      key: string;
-      reusePort: boolean;
-    },
-  ): DenoListener;
-  /** Is there with the flag `--unstable-net` only. */
-  listenDatagram?: unknown;
-}
-
 /** Whether this is Deno. */
 export function isDeno(): boolean {
-  return denoNamespace() !== undefined;
-}
-
-function denoNamespace(): DenoNamespace | undefined {
-  return (globalThis as { Deno?: DenoNamespace }).Deno;
-}
-
-/**
- * Listens with `Deno.listenTls()`; `null` where this is not Deno.
- *
- * @throws The system's error if it can't listen.
- * @throws {Error} For `reusePort` without `--unstable-net`: Deno would end the
- * process.
- */
-export function listenOnDeno(
-  options: NativeListenerOptions,
-  tls: NativeTlsOptions,
-): NativeListener | null {
-  const deno = denoNamespace();
-  if (deno === undefined) return null;
-  const { hostname, port, reusePort } = options;
-  if (reusePort && deno.listenDatagram === undefined) {
-    throw new Error(
-      "reusePort with TLS is unstable in Deno: start it with --unstable-net",
-    );
-  }
-  const { cert, key, handshakeTimeout } = tls;
-  const listener = deno.listenTls({ hostname, port, reusePort, cert, key });
-  return new AcceptLoop(listener, options, handshakeTimeout);
-}
-
-/** Accepts connections until it is closed. */
-class AcceptLoop implements NativeListener {
-  readonly #listener: DenoListener;
-  readonly #options: NativeListenerOptions;
-  readonly #handshakeTimeout: number;
-  readonly #accepting: Promise<void>;
-  /** Those whose TLS handshake is not done. */
-  readonly #securing = new Set<DenoConnection>();
-  #closed = false;
-
-  constructor(
-    listener: DenoListener,
-    options: NativeListenerOptions,
-    handshakeTimeout: number,
-  ) {
-    this.#listener = listener;
-    this.#options = options;
-    this.#handshakeTimeout = handshakeTimeout;
-    this.#accepting = this.#accept();
-  }
-
-  get address(): { hostname: string; port: number } {
-    const { hostname, port } = this.#listener.addr;
-    return { hostname, port };
-  }
-
-  close(): Promise<void> {
-    this.#closed = true;
-    this.#listener.close();
-    for (const connection of this.#securing) closeQuietly(connection);
-    return this.#accepting;
-  }
-
-  ref(): void {
-    this.#listener.ref();
-  }
-
-  unref(): void {
-    this.#listener.unref();
-  }
-
-  async #accept(): Promise<void> {
-    while (!this.#closed) {
-      try {
-        const connection = await this.#listener.accept();
-        this.#secure(connection);
-      } catch (error) {
-        if (this.#closed) return;
-        if ((error as Error).name === "BadResource") {
-          this.#options.onFailed(error as Error);
-          return;
-        }
-        // Accepting one failed, as when descriptors run out: the listener is
-        // still there.
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    }
-  }
-
-  /**
-   * Waits for the TLS handshake. Deno has no way to drop the TCP connection of
-   * one that is not done: it is let go of.
-   */
-  async #secure(connection: DenoConnection): Promise<void> {
-    const timer = setTimeout(
-      () => closeQuietly(connection),
-      this.#handshakeTimeout,
-    );
-    this.#securing.add(connection);
-    try {
-      await connection.handshake();
-      if (this.#closed) closeQuietly(connection);
-      else this.#take(connection);
-    } catch {
-      closeQuietly(connection);
-    } finally {
-      clearTimeout(timer);
-      this.#securing.delete(connection);
-    }
-  }
-
-  #take(connection: DenoConnection): void {
-    this.#options.onTransport(new DenoTlsTransport(connection));
-  }
+  return (globalThis as { Deno?: unknown }).Deno !== undefined;
 }
 
 /** What an idle connection keeps ready for what comes next. */

@@ -7,7 +7,14 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { joinBytes } from "../codec/byte_buffer.ts";
 import type { NetworkAddress, Transport } from "../connection/transport.ts";
+import { toLatin1 } from "../handshake/head_lines.ts";
 import type { HandshakeRequest } from "../handshake/request.ts";
+import {
+  DenoTlsServerTransport,
+  isDenoTls,
+  startReading,
+  stopReading,
+} from "./deno_tls_server.ts";
 import { addressOf, NodeSocketTransport } from "./node_socket.ts";
 
 /** How many bytes behind a request are taken before it is answered. */
@@ -49,7 +56,9 @@ export class HttpHandshakeSocket implements HandshakeSocket {
   readonly #keep = (chunk: Uint8Array): void => {
     this.#early.push(chunk);
     this.#earlyLength += chunk.length;
-    if (this.#earlyLength >= maxEarly) this.#socket.pause();
+    if (this.#earlyLength < maxEarly) return;
+    this.#socket.pause();
+    if (isDenoTls(this.#socket)) stopReading(this.#socket);
   };
 
   /**
@@ -96,9 +105,13 @@ export class HttpHandshakeSocket implements HandshakeSocket {
     head: string,
   ): { transport: Transport; early: Uint8Array<ArrayBuffer> } {
     this.#unwatch();
-    this.#socket.write(head, "latin1");
+    const socket = this.#socket;
+    // As bytes: of text in that encoding, Deno makes UTF-8 over TLS.
+    socket.write(toLatin1(head));
     return {
-      transport: new NodeSocketTransport(this.#socket),
+      transport: isDenoTls(socket)
+        ? new DenoTlsServerTransport(socket, false)
+        : new NodeSocketTransport(socket),
       early: joinBytes(this.#early),
     };
   }
@@ -127,6 +140,7 @@ export class HttpHandshakeSocket implements HandshakeSocket {
   #unwatch(): void {
     if (!this.#watched) return;
     this.#watched = false;
+    if (isDenoTls(this.#socket)) startReading(this.#socket);
     this.#socket.off("data", this.#keep);
     this.#socket.off("end", this.#tellGone);
     this.#socket.off("close", this.#tellGone);

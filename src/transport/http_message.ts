@@ -5,6 +5,7 @@
  */
 import type { Duplex, Writable } from "node:stream";
 import { describe } from "../describe.ts";
+import { toLatin1 } from "../handshake/head_lines.ts";
 import {
   formatRefusal,
   formatResponseHead,
@@ -65,10 +66,10 @@ export async function writeResponse(
     throw error;
   }
   if (response.body === null) {
-    endAfter(socket, linger, () => socket.end(head, "latin1"));
+    endAfter(socket, linger, () => socket.end(toLatin1(head)));
     return;
   }
-  socket.write(head, "latin1");
+  socket.write(toLatin1(head));
   // The body ends where the connection does.
   try {
     await writeBody(socket, response.body);

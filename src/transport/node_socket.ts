@@ -59,8 +59,10 @@ export class NodeSocketTransport implements Transport, ReadTaker {
       transport.#receiver = nobody;
       receiver.transportClosed(transport.#error);
     },
-    error(this: AttachedSocket, error: Error): void {
+    error(this: AttachedSocket & Duplex, error: Error): void {
       this[transportKey].#error ??= error;
+      // A TLS socket is left open if its peer breaks TLS.
+      this.destroy();
     },
   };
 

@@ -20,6 +20,11 @@ export interface Bound {
    * how it was written to disk.
    */
   readonly peak?: number;
+  /**
+   * The same over TLS on Deno, if it differs: there each read and each write has
+   * memory of its own, of which tens of megabytes come together as garbage.
+   */
+  readonly peakOverDenoTls?: number;
   /** At most so much more than before the first connection. */
   readonly growth?: number;
   /**
@@ -83,11 +88,15 @@ async function measure(
   name: string,
   scheme: "ws" | "wss",
   {
-    peak: mostPeak = Infinity,
+    peak = Infinity,
+    peakOverDenoTls = peak,
     growth: mostGrowth = Infinity,
   }: Bound,
   run: (scenario: Scenario) => Promise<string>,
 ): Promise<void> {
+  const mostPeak = runtime === "deno" && scheme === "wss"
+    ? peakOverDenoTls
+    : peak;
   const started = performance.now();
   const server = await startServer(scheme);
   const ends: (() => Promise<void>)[] = [() => server.end()];
@@ -111,13 +120,13 @@ async function measure(
       },
     });
     const base = server.baseMemory;
-    const peak = server.peakMemory();
-    const own = peak - server.fileMemory;
+    const most = server.peakMemory();
+    const own = most - server.fileMemory;
     const seconds = (performance.now() - started) / 1000;
     console.log(
       `memory | ${runtime} | ${scheme} | ${name} | base ${
         megabytes(base)
-      } | peak ${megabytes(peak)}, ${megabytes(own)} own | ${outcome} | ${
+      } | peak ${megabytes(most)}, ${megabytes(own)} own | ${outcome} | ${
         seconds.toFixed(1)
       } s`,
     );
@@ -132,9 +141,9 @@ async function measure(
       }. It had ${megabytes(base)} in all before the first connection.`,
     );
     assert.ok(
-      peak - base <= mostGrowth,
+      most - base <= mostGrowth,
       `Over ${scheme} the server's memory grew by ${
-        megabytes(peak - base)
+        megabytes(most - base)
       }, more than ${megabytes(mostGrowth)}, from ${megabytes(base)}.`,
     );
   } finally {

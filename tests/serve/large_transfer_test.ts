@@ -1,5 +1,5 @@
 // Much data, both ways, against a side that is slow. On Deno, TLS goes through
-// a transport of its own (src/transport/deno_tls_socket.ts): here it is tried hard.
+// transports of its own (src/transport/deno_tls_server.ts, deno_tls_socket.ts): here it is tried hard.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { opcodes, type RawClient } from "../support/raw_client.ts";
+import { runtime } from "../support/runtime.ts";
 import { serveOn, transports, until } from "../support/serve_on.ts";
 import type { WebSocketConnection } from "../../mod.ts";
 
@@ -71,8 +72,10 @@ for (const transport of transports) {
           closeCode: 4000,
           reason: "enough",
         });
-        // Deno's `TlsConn` waits for the client's end, then.
-        if (transport !== "tls") await client.untilEnded();
+        // A client of Deno's own node:tls that was paused may miss the end.
+        if (!(transport === "tls" && runtime === "deno")) {
+          await client.untilEnded();
+        }
         assert.equal(client.error, null);
       },
     );

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { runtime, scriptCommand } from "../support/runtime.ts";
+import { scriptCommand } from "../support/runtime.ts";
 
 const script = fileURLToPath(new URL("programs/own_end.ts", import.meta.url));
 
@@ -46,31 +46,27 @@ for (const transport of ["tcp", "tls"]) {
     assert.match(output, /EADDRINUSE|AddrInUse|in use/i);
   });
 
-  // On Deno 2.9 the unref() of a TLS listener has no effect.
-  const ends = !(transport === "tls" && runtime === "deno");
-  if (ends) {
-    test(`${transport}: unref() lets the program end`, async () => {
-      const { code, output } = await run("unref", transport);
-      assert.equal(output, "done\n");
-      assert.equal(code, 0);
-    });
+  test(`${transport}: unref() lets the program end`, async () => {
+    const { code, output } = await run("unref", transport);
+    assert.equal(output, "done\n");
+    assert.equal(code, 0);
+  });
 
-    test(`${transport}: so does unref() of a server that does not listen yet`, async () => {
-      const { code, output } = await run("unrefAtOnce", transport);
-      assert.equal(output, "done\n");
-      assert.equal(code, 0);
-    });
+  test(`${transport}: so does unref() of a server that does not listen yet`, async () => {
+    const { code, output } = await run("unrefAtOnce", transport);
+    assert.equal(output, "done\n");
+    assert.equal(code, 0);
+  });
 
-    test(`${transport}: after unref() a client that has gone does not keep it running`, async () => {
-      const { code, output, milliseconds } = await run(
-        "unrefServed",
-        transport,
-      );
-      assert.equal(output, "done\n");
-      assert.equal(code, 0);
-      assert.ok(milliseconds < 6000, `it took ${milliseconds} ms`);
-    });
-  }
+  test(`${transport}: after unref() a client that has gone does not keep it running`, async () => {
+    const { code, output, milliseconds } = await run(
+      "unrefServed",
+      transport,
+    );
+    assert.equal(output, "done\n");
+    assert.equal(code, 0);
+    assert.ok(milliseconds < 6000, `it took ${milliseconds} ms`);
+  });
 
   test(`${transport}: ref() keeps it running again`, async () => {
     const { code, output } = await run("refAgain", transport);

@@ -10,10 +10,22 @@ import {
   type Handler,
   type UpgradeListener,
   type UpgradeOptions,
+  type WebSocketConnection,
 } from "../../mod.ts";
 import { certificate, privateKey } from "../support/certificate.ts";
-import { handshake, RawClient, type Target } from "../support/raw_client.ts";
-import { assertNoStrayErrors, echo, until } from "../support/serve_on.ts";
+import {
+  closeFrame,
+  frame,
+  handshake,
+  RawClient,
+  type Target,
+} from "../support/raw_client.ts";
+import {
+  assertNoStrayErrors,
+  echo,
+  until,
+  untilStill,
+} from "../support/serve_on.ts";
 
 async function withServer(
   secure: boolean,
@@ -55,6 +67,44 @@ for (const secure of [false, true]) {
       }
       assert.equal(await client.closeCleanly(), 1000);
     }));
+
+  for (const when of ["decides", "reads"]) {
+    test(`${scheme}: until a server ${when}, a client that floods it stands still`, () => {
+      const opened = Promise.withResolvers<WebSocketConnection>();
+      const go = Promise.withResolvers<void>();
+      const handler = createUpgradeHandler({
+        upgrade: async () => {
+          if (when === "decides") await go.promise;
+        },
+        deflate: false,
+      }, async (socket) => {
+        opened.resolve(socket);
+        await go.promise;
+        let length = 0;
+        for await (const message of socket.readable) length += message.length;
+        assert.equal(length, count * part.length);
+      });
+      const part = new Uint8Array(1 << 20).fill(7);
+      const count = 24;
+      return withServer(secure, handler, async (target) => {
+        const client = await RawClient.connect(target);
+        client.write(handshake().request);
+        let sent = 0;
+        for (let index = 0; index < count; index++) {
+          client.socket.write(frame(2, part), () => sent++);
+        }
+        client.write(closeFrame(1000));
+        await untilStill(() => sent, "the client to stand still");
+        assert.ok(sent < count, "the client could send everything");
+        go.resolve();
+        assert.equal((await client.response()).status, 101);
+        assert.equal((await client.close()).closeCode, 1000);
+        const { closed } = await opened.promise;
+        client.socket.end();
+        assert.equal((await closed).closeCode, 1000);
+      });
+    });
+  }
 
   test(`${scheme}: url, address and data of a connection`, () => {
     const handler: Handler<string> = (socket) => {
@@ -117,6 +167,26 @@ for (const secure of [false, true]) {
       );
     });
   }
+
+  test(`${scheme}: headers have the characters that they were given`, () => {
+    const headers = { "x-umlaut": "\xfc" };
+    const handler = createUpgradeHandler({
+      upgrade: ({ url }) =>
+        url.endsWith("/no")
+          ? new Response("no", { status: 403, headers })
+          : { headers },
+    }, echo);
+    return withServer(secure, handler, async (target) => {
+      for (const [path, status] of [["/no", 403], ["/yes", 101]] as const) {
+        const client = await RawClient.connect(target);
+        client.write(handshake({ path }).request);
+        const response = await client.response();
+        assert.equal(response.status, status);
+        assert.equal(response.header("x-umlaut"), "\xfc");
+        client.socket.destroy();
+      }
+    });
+  });
 
   test(`${scheme}: refusals are whole responses`, () =>
     withServer(secure, createUpgradeHandler(echo), async (target) => {

@@ -190,7 +190,7 @@ export class RawClient {
     });
     const client = new RawClient(socket);
     await connected;
-    if (!target.secure) socket.setNoDelay(true);
+    socket.setNoDelay(true);
     return client;
   }
 

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serve, WebSocketStream } from "../../mod.ts";
 import { certificate } from "../support/certificate.ts";
-import { runtime, scriptCommand } from "../support/runtime.ts";
+import { scriptCommand } from "../support/runtime.ts";
 
 const program = fileURLToPath(
   new URL("./programs/sharing_server.ts", import.meta.url),
@@ -19,10 +19,8 @@ const program = fileURLToPath(
 async function start(
   port: number,
   scheme: string,
-  flags: string[],
 ): Promise<{ child: ChildProcess; url?: string; error?: string }> {
-  const { program: executable, arguments: [...given] } = scriptCommand(program);
-  given.splice(-1, 0, ...flags);
+  const { program: executable, arguments: given } = scriptCommand(program);
   const child = spawn(executable, [...given, String(port), scheme], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
@@ -42,22 +40,18 @@ async function end({ child }: { child: ChildProcess }): Promise<void> {
   await ended;
 }
 
-/** Deno's TLS listener has it with a flag only. */
-const tlsFlags = runtime === "deno" ? ["--unstable-net"] : [];
-
 async function startTwo(
   scheme: string,
-  flags: string[],
 ): Promise<{ url: string; children: ChildProcess[] }> {
-  const first = await start(0, scheme, flags);
+  const first = await start(0, scheme);
   assert.ok(first.url, first.error ?? "");
-  const second = await start(Number(new URL(first.url).port), scheme, flags);
+  const second = await start(Number(new URL(first.url).port), scheme);
   assert.equal(second.url, first.url, second.error ?? "");
   return { url: first.url, children: [first.child, second.child] };
 }
 
 test("reusePort: connections spread over two processes, and one takes over from the other", async () => {
-  const { url, children } = await startTwo("ws", []);
+  const { url, children } = await startTwo("ws");
   const pids = children.map(({ pid }) => String(pid));
   const long = "ü🌊 ".repeat(50_000);
   /** Connects, and says who answers. */
@@ -101,7 +95,7 @@ test("reusePort: connections spread over two processes, and one takes over from 
 });
 
 test("reusePort: over TLS as well, requests and upgrades alike", async () => {
-  const { url, children } = await startTwo("wss", tlsFlags);
+  const { url, children } = await startTwo("wss");
   const { port } = new URL(url);
   const ask = (headers: Record<string, string>) =>
     new Promise<string>((resolve, reject) => {
@@ -159,14 +153,6 @@ test("reusePort: over TLS as well, requests and upgrades alike", async () => {
     await Promise.all(children.map((child) => end({ child })));
   }
 });
-
-if (runtime === "deno") {
-  test("reusePort: over TLS on Deno it says which flag is needed", async () => {
-    const server = await start(0, "wss", []);
-    await end(server);
-    assert.match(server.error ?? "", /--unstable-net/);
-  });
-}
 
 test("reusePort: a Unix socket can't be shared", () => {
   assert.throws(
